@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Error reports: see error.h. Opens nothing and prints nothing. */
+#include <config.h>
+
+#include "util/error.h"
+
+#include <errno.h>
+
+/* The codes that we report, with libvirt's text for each. */
+static const struct {
+    int code;
+    const char *text;
+} codeTexts[] = {
+    { VIR_ERR_INTERNAL_ERROR, "internal error" },
+    { VIR_ERR_INVALID_ARG, "invalid argument" },
+    { VIR_ERR_XML_ERROR, "XML error" },
+    { VIR_ERR_XML_DETAIL, "XML error" },
+    { VIR_ERR_XML_INVALID_SCHEMA, "XML document failed to validate against schema" },
+    { VIR_ERR_CONFIG_UNSUPPORTED, "unsupported configuration" },
+    { VIR_ERR_OPERATION_UNSUPPORTED, "Operation not supported" },
+    { VIR_ERR_OPERATION_FAILED, "operation failed" },
+    { VIR_ERR_OPERATION_INVALID, "Requested operation is not valid" },
+    { VIR_ERR_SYSTEM_ERROR, NULL },
+};
+
+static void
+errorFree(vmcError *error)
+{
+    g_free(error->message);
+    g_free(error);
+}
+
+static GPrivate threadError = G_PRIVATE_INIT((GDestroyNotify)(void (*)(void))errorFree);
+
+static vmcError *
+errorGet(void)
+{
+    vmcError *error = g_private_get(&threadError);
+
+    if (!error) {
+        error = g_new0(vmcError, 1);
+        error->message = g_strdup("");
+        g_private_set(&threadError, error);
+    }
+    return error;
+}
+
+static void
+errorSet(int domain, int code, char *message)
+{
+    vmcError *error = errorGet();
+
+    error->domain = domain;
+    error->code = code;
+    g_free(error->message);
+    error->message = message;
+}
+
+void
+vmcErrorReport(int domain, int code, const char *format, ...)
+{
+    int saved = errno;
+    const char *text = vmcErrorCodeText(code);
+    g_autofree char *detail = NULL;
+    va_list args;
+
+    va_start(args, format);
+    detail = g_strdup_vprintf(format, args);
+    va_end(args);
+    errorSet(domain, code,
+             text ? g_strdup_printf("%s: %s", text, detail) : g_steal_pointer(&detail));
+    errno = saved;
+}
+
+void
+vmcErrorReportSystem(int domain, int errnum, const char *format, ...)
+{
+    int saved = errno;
+    g_autofree char *detail = NULL;
+    va_list args;
+
+    va_start(args, format);
+    detail = g_strdup_vprintf(format, args);
+    va_end(args);
+    errorSet(domain, VIR_ERR_SYSTEM_ERROR,
+             g_strdup_printf("%s: %s", detail, g_strerror(errnum)));
+    errno = saved;
+}
+
+const vmcError *
+vmcErrorLast(void)
+{
+    return errorGet();
+}
+
+void
+vmcErrorReset(void)
+{
+    errorSet(VIR_FROM_NONE, VIR_ERR_OK, g_strdup(""));
+}
+
+const char *
+vmcErrorCodeText(int code)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(codeTexts); i++) {
+        if (codeTexts[i].code == code)
+            return codeTexts[i].text;
+    }
+    return NULL;
+}

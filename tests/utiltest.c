@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Error reports and the words of enums. */
+#include <config.h>
+
+#include <errno.h>
+
+#include "util/enum.h"
+#include "util/error.h"
+
+#define VMC_FROM_THIS VIR_FROM_QEMU
+
+static const char *const fruit[] = { "apple", NULL, "pear", "fig" };
+
+static void
+testEnumWords(void)
+{
+    g_autofree char *list = vmcEnumList(fruit, G_N_ELEMENTS(fruit));
+
+    for (int i = 0; i < (int)G_N_ELEMENTS(fruit); i++) {
+        const char *word = vmcEnumWord(fruit, G_N_ELEMENTS(fruit), i);
+
+        g_assert_cmpint(vmcEnumFind(fruit, G_N_ELEMENTS(fruit), word), ==, word ? i : -1);
+    }
+    g_assert_cmpint(vmcEnumFind(fruit, G_N_ELEMENTS(fruit), "plum"), ==, -1);
+    g_assert_null(vmcEnumWord(fruit, G_N_ELEMENTS(fruit), -1));
+    g_assert_null(vmcEnumWord(fruit, G_N_ELEMENTS(fruit), 4));
+    g_assert_cmpstr(list, ==, "'apple', 'pear' or 'fig'");
+}
+
+static void
+testErrorMessage(void)
+{
+    errno = EPERM;
+    vmcReportError(VIR_ERR_XML_ERROR, "port '%s' is no number", "6oo");
+    g_assert_cmpint(errno, ==, EPERM);
+    g_assert_cmpint(vmcErrorLast()->domain, ==, VIR_FROM_QEMU);
+    g_assert_cmpint(vmcErrorLast()->code, ==, VIR_ERR_XML_ERROR);
+    g_assert_cmpstr(vmcErrorLast()->message, ==, "XML error: port '6oo' is no number");
+
+    vmcReportSystemError(ENOENT, "cannot open '%s'", "/x");
+    g_assert_cmpint(vmcErrorLast()->code, ==, VIR_ERR_SYSTEM_ERROR);
+    g_assert_cmpstr(vmcErrorLast()->message, ==, "cannot open '/x': No such file or directory");
+
+    vmcErrorReset();
+    g_assert_cmpint(vmcErrorLast()->code, ==, VIR_ERR_OK);
+    g_assert_cmpstr(vmcErrorLast()->message, ==, "");
+}
+
+static gpointer
+reportInThread(gpointer message)
+{
+    vmcReportError(VIR_ERR_INTERNAL_ERROR, "%s", (const char *)message);
+    return g_strdup(vmcErrorLast()->message);
+}
+
+static void
+testErrorIsPerThread(void)
+{
+    g_autofree char *other = NULL;
+
+    vmcErrorReset();
+    other = g_thread_join(g_thread_new("reporter", reportInThread, (gpointer)"there"));
+    g_assert_cmpstr(other, ==, "internal error: there");
+    g_assert_cmpstr(vmcErrorLast()->message, ==, "");
+}
+
+/* The numbers are libvirt's published ones: a client tells errors by them. */
+static void
+testErrorNumbers(void)
+{
+    static const struct { int code; int number; } published[] = {
+        { VIR_ERR_INTERNAL_ERROR, 1 },
+        { VIR_ERR_INVALID_ARG, 8 },
+        { VIR_ERR_OPERATION_FAILED, 9 },
+        { VIR_ERR_XML_ERROR, 27 },
+        { VIR_ERR_XML_DETAIL, 35 },
+        { VIR_ERR_SYSTEM_ERROR, 38 },
+        { VIR_ERR_OPERATION_INVALID, 55 },
+        { VIR_ERR_CONFIG_UNSUPPORTED, 67 },
+        { VIR_ERR_OPERATION_UNSUPPORTED, 84 },
+        { VIR_ERR_XML_INVALID_SCHEMA, 92 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(published); i++) {
+        g_assert_cmpint(published[i].code, ==, published[i].number);
+        g_assert_true(vmcErrorCodeText(published[i].code) ||
+                      published[i].code == VIR_ERR_SYSTEM_ERROR);
+    }
+    g_assert_null(vmcErrorCodeText(-1));
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/util/enum/words", testEnumWords);
+    g_test_add_func("/util/error/message", testErrorMessage);
+    g_test_add_func("/util/error/per-thread", testErrorIsPerThread);
+    g_test_add_func("/util/error/numbers", testErrorNumbers);
+    return g_test_run();
+}
