@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whole documents: a domain with our elements to its stock libvirt form, and
+ * back. A document with none of our elements comes out byte for byte as it
+ * went in. Stands in this room, not in conf, because the stock form is QEMU
+ * arguments in QEMU's XML namespace.
+ *
+ * Pure: opens nothing, starts nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+typedef struct {
+    const char *emulatorDir;    /* EMULATORDIR: goes before a real emulator's path */
+    /*
+     * What a document without <emulator> gets; NULL means
+     * /usr/bin/qemu-system-ARCH by the document's own <type arch=>.
+     */
+    const char *emulator;
+    /*
+     * Leave the NIC out (forward only): domxml-to-native would make it a tap.
+     */
+    bool withoutNic;
+} vmcRewriteOptions;
+
+/*
+ * vmcDomainRewriteForward, vmcDomainRewriteReverse:
+ * Return the other form of @xml, a string that the caller frees, or NULL with
+ * an error. @xml is at most 4 MiB, as libvirt's own limit for a string.
+ */
+char *vmcDomainRewriteForward(const char *xml, const vmcRewriteOptions *options);
+char *vmcDomainRewriteReverse(const char *xml, const vmcRewriteOptions *options);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Channels as the value of QEMU's would-be option: [ADDRESS:]PORT:CHARDEV,
+ * where CHARDEV is what QEMU's -serial takes. Knows no XML, so that the relay
+ * can use it.
+ *
+ * Pure: opens nothing, starts nothing.
+ */
+#pragma once
+
+#include "conf/domain_chr.h"
+
+/*
+ * vmcQemuChannelParse:
+ * Reads the value of -vmchannel, in the spelling of 2009 (",server,nowait") or
+ * today's (",server=on,wait=off"). The result is post-parsed and validated.
+ * Returns a channel that the caller frees, or NULL with an error that names
+ * the value and what is accepted.
+ */
+vmcChannel *vmcQemuChannelParse(const char *value);
+
+/*
+ * vmcQemuChannelFormat:
+ * Returns the value of -vmchannel for a valid channel, in the spelling of
+ * 2009 and with nothing that the parser would fill in by itself. The caller
+ * frees it. Cannot fail for what vmcChannelValidate() accepts.
+ */
+char *vmcQemuChannelFormat(const vmcChannel *channel);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The far end of the guest's link: a host that answers ARP, DHCP and echo
+ * requests, and ends TCP connections to its channels. Frames and a clock go
+ * in; frames and events come out. It does not know where bytes go.
+ *
+ * Pure: no descriptor, no clock, no randomness of its own, no log. Everything
+ * that comes from the guest is hostile and bounded here.
+ *
+ * Bytes are pulled and pushed through vmcEndpointOps, so that host-to-guest
+ * data is never copied into the endpoint: it peeks at what the host side has,
+ * sends it, and consumes it when the guest has acknowledged it.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+typedef struct _vmcEndpoint vmcEndpoint;
+typedef struct _vmcEndpointConn vmcEndpointConn;
+
+/* Microseconds on a clock that never goes back. */
+typedef int64_t vmcTime;
+#define VMC_TIME_NEVER INT64_MAX
+
+#define VMC_ENDPOINT_MAX_CONNS 1024     /* TIME_WAIT not counted */
+#define VMC_ENDPOINT_MAX_PENDING 64     /* dialling or half open */
+#define VMC_ENDPOINT_CONN_BUFFER 65536  /* bytes kept for a stalled connection */
+#define VMC_ENDPOINT_FRAME_MAX 65534    /* bytes, ethernet header included */
+
+typedef struct {
+    uint8_t mac[6];             /* ours */
+    struct in_addr guest;       /* the address that DHCP gives */
+    unsigned int prefix;        /* its prefix length, 8 to 31 */
+    unsigned int mtu;           /* IP bytes a frame, 576 to 65520; option 26 */
+    uint8_t secret[16];         /* random: makes initial sequence numbers */
+} vmcEndpointConfig;
+
+/* Which guest connection: the channel and the guest's side of the 4-tuple. */
+typedef struct {
+    struct in_addr address;     /* the channel's */
+    uint16_t port;              /* the channel's, host byte order */
+    struct in_addr peer;        /* the guest's */
+    uint16_t peerPort;          /* host byte order */
+} vmcEndpointTuple;
+
+/* What the host side answers to an open. */
+typedef enum {
+    VMC_ENDPOINT_OPEN_OK,       /* there, or bytes may wait for it: SYN-ACK */
+    VMC_ENDPOINT_OPEN_REFUSED,  /* RST: the guest sees ECONNREFUSED */
+    VMC_ENDPOINT_OPEN_WAIT,     /* vmcEndpointConnOpened() comes later */
+} vmcEndpointOpen;
+
+/* What the endpoint asks of its owner; @opaque is vmcEndpointNew()'s. */
+typedef struct {
+    /*
+     * Sends one frame to the guest. Returns false when the link is full: the
+     * endpoint stops, and goes on after vmcEndpointLinkWritable().
+     */
+    bool (*send)(void *opaque, const struct iovec *iov, int niov);
+
+    /*
+     * A guest connection to @channel (vmcEndpointAddChannel's pointer) begins.
+     * On OPEN_OK and OPEN_WAIT the owner stores what it needs with
+     * vmcEndpointConnSetHost(); it hears close() exactly once in the end.
+     */
+    vmcEndpointOpen (*open)(void *opaque, void *channel, vmcEndpointConn *conn,
+                            const vmcEndpointTuple *tuple);
+
+    /* Bytes that write() would take now. 0 when none, also while waiting. */
+    size_t (*room)(void *opaque, void *host);
+
+    /*
+     * Guest bytes for the host side. Returns how many it took, fewer when it
+     * is full; the endpoint keeps the rest (its window promised no more than
+     * its buffer) until vmcEndpointConnWritable(). -1: the host side is gone
+     * and takes no more; the connection is reset.
+     */
+    ssize_t (*write)(void *opaque, void *host, const struct iovec *iov, int niov);
+
+    /* The guest sent FIN and everything before it was taken by write(). */
+    void (*shut)(void *opaque, void *host);
+
+    /*
+     * Copies up to @len host bytes that start @offset bytes after the last
+     * consumed one to @buf. Returns how many; 0 when there are none yet
+     * (vmcEndpointConnReadable() comes when there are); -1 at end of file at
+     * that offset; -2 on a failed host side (the connection is reset).
+     */
+    ssize_t (*peek)(void *opaque, void *host, size_t offset, void *buf, size_t len);
+
+    /* The guest has acknowledged @n bytes that were peeked. */
+    void (*consume)(void *opaque, void *host, size_t n);
+
+    /*
+     * The connection is over and @host is the owner's to release. @reset: by
+     * RST, timeout or failure, not by an orderly end in both directions.
+     * The conn is invalid after this returns.
+     */
+    void (*close)(void *opaque, void *host, bool reset);
+} vmcEndpointOps;
+
+/* Counters, all since the start. */
+typedef struct {
+    uint64_t framesIn, framesOut;
+    uint64_t dropped;           /* frames that we do not answer, of any kind */
+    uint64_t malformed;         /* of these: cut short, bad length or checksum */
+    uint64_t limited;           /* SYNs dropped at a limit */
+    uint64_t retransmits;
+    uint64_t refused;           /* RSTs sent for a SYN */
+} vmcEndpointStats;
+
+/*
+ * vmcEndpointNew: the config is copied; the ops must outlive the endpoint.
+ * Never fails. vmcEndpointFree closes every connection (close() with reset,
+ * no frame is sent) and accepts NULL.
+ */
+vmcEndpoint *vmcEndpointNew(const vmcEndpointConfig *config, const vmcEndpointOps *ops,
+                            void *opaque);
+void vmcEndpointFree(vmcEndpoint *ep);
+
+/*
+ * vmcEndpointAddChannel: from now on connections to @address:@port (host byte
+ * order) open @channel. Returns -1 when that pair is taken.
+ * vmcEndpointRemoveChannel: no new connections, and open ones are reset.
+ */
+int vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, void *channel);
+void vmcEndpointRemoveChannel(vmcEndpoint *ep, vmcTime now, void *channel);
+
+/* vmcEndpointInput: one frame from the guest. */
+void vmcEndpointInput(vmcEndpoint *ep, vmcTime now, const void *frame, size_t len);
+
+/*
+ * vmcEndpointFlush: sends what is due after a batch of inputs and host
+ * events: data, window updates, piggybacked or due ACKs. Call it once per turn
+ * of the owner's loop, after its inputs.
+ */
+void vmcEndpointFlush(vmcEndpoint *ep, vmcTime now);
+
+/*
+ * vmcEndpointTimer: runs what is due at @now. @linkBusy: the link still holds
+ * unread frames (the VM is stopped or behind), so no retransmission, probe or
+ * keepalive expires. Returns when it wants to be called next, or NEVER.
+ * Call it after vmcEndpointFlush(), before sleeping.
+ */
+vmcTime vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, bool linkBusy);
+
+/* vmcEndpointLinkWritable: the link takes frames again after send() said no. */
+void vmcEndpointLinkWritable(vmcEndpoint *ep, vmcTime now);
+
+/* What the owner tells about one connection; frames leave at the next flush. */
+void vmcEndpointConnSetHost(vmcEndpointConn *conn, void *host);
+void vmcEndpointConnOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, bool ok);
+void vmcEndpointConnReadable(vmcEndpoint *ep, vmcEndpointConn *conn);
+void vmcEndpointConnWritable(vmcEndpoint *ep, vmcEndpointConn *conn);
+void vmcEndpointConnReset(vmcEndpoint *ep, vmcEndpointConn *conn);
+
+/*
+ * vmcEndpointConnWantsRead: whether host bytes could be sent now; while false
+ * (the guest's window is full) the owner need not watch for readability.
+ * vmcEndpointConnWantsWrite: whether guest bytes or a FIN wait in the
+ * endpoint for the host side to become writable.
+ */
+bool vmcEndpointConnWantsRead(const vmcEndpointConn *conn);
+bool vmcEndpointConnWantsWrite(const vmcEndpointConn *conn);
+
+const vmcEndpointStats *vmcEndpointGetStats(const vmcEndpoint *ep);
+
+/* vmcEndpointConnCount: connections that are not in TIME_WAIT. */
+unsigned int vmcEndpointConnCount(const vmcEndpoint *ep);
