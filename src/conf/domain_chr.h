@@ -87,7 +87,77 @@ typedef struct {
     vmcSwitch append;       /* file */
     char *logPath;          /* <log file=> */
     vmcSwitch logAppend;    /* <log append=> */
+    /* What only libvirt's own elements may say; kept as it was written. */
+    char *tls;              /* tcp */
+    char *reconnect;        /* tcp, unix: <reconnect enabled=> */
+    char *reconnectTimeout;
+    char *channel;          /* spiceport, dbus */
+    char *master;           /* nmdm */
+    char *slave;
+    char *copypaste;        /* qemu-vdagent: <clipboard copypaste=> */
+    char *mouseMode;        /* qemu-vdagent: <mouse mode=> */
 } vmcChrSource;
+
+/* What kind of value a field of vmcChrSource holds. */
+typedef enum {
+    VMC_CHR_FIELD_STRING,       /* char * */
+    VMC_CHR_FIELD_PATH,         /* char *: an absolute path */
+    VMC_CHR_FIELD_HOST,         /* char *: a host name or address */
+    VMC_CHR_FIELD_SERVICE,      /* char *: a port number or service name */
+    VMC_CHR_FIELD_MODE,         /* vmcChrMode */
+    VMC_CHR_FIELD_PROTOCOL,     /* vmcChrProtocol */
+    VMC_CHR_FIELD_SWITCH,       /* vmcSwitch */
+    VMC_CHR_FIELD_LAST
+} vmcChrFieldKind;
+
+/* What a field means to a channel. */
+typedef enum {
+    VMC_CHR_FIELD_OPTIONAL,
+    VMC_CHR_FIELD_REQUIRED,
+    VMC_CHR_FIELD_LIVE,         /* shown while running; ignored on input */
+    VMC_CHR_FIELD_FOREIGN,      /* libvirt's own elements only */
+} vmcChrFieldUse;
+
+/* One attribute of a source type: where it stands in the XML and in the struct. */
+typedef struct {
+    const char *element;        /* "source", "source/reconnect", "protocol", "log" */
+    const char *sourceMode;     /* the <source> with this mode (udp has two), or NULL */
+    const char *attribute;
+    vmcChrFieldKind kind;
+    size_t offset;              /* in vmcChrSource */
+    vmcChrFieldUse use;
+} vmcChrField;
+
+/*
+ * vmcChrTypeFields:
+ * Returns the fields of @type in the order in which libvirt writes them, and
+ * their number in @n. Parse, format, copy, clear and compare walk this table.
+ */
+const vmcChrField *vmcChrTypeFields(vmcChrType type, size_t *n);
+
+/* vmcChrTypeIsChannel: whether a channel may have @type. */
+bool vmcChrTypeIsChannel(vmcChrType type);
+
+/*
+ * vmcChrFieldGet:
+ * Returns the field's text, valid as long as @source, or NULL when it is not
+ * said.
+ */
+const char *vmcChrFieldGet(const vmcChrSource *source, const vmcChrField *field);
+
+/*
+ * vmcChrFieldSet:
+ * Sets the field from its text. Returns false, and changes nothing, when
+ * @value is not a word of the field's enum.
+ */
+bool vmcChrFieldSet(vmcChrSource *source, const vmcChrField *field, const char *value);
+
+/*
+ * vmcChrFieldWords:
+ * Returns the words that the field accepts, as vmcEnumList() does, or NULL for
+ * a field that is not an enum. The caller frees the string.
+ */
+char *vmcChrFieldWords(const vmcChrField *field);
 
 /* Where a channel is reached in the guest's network. */
 #define VMC_CHANNEL_DEFAULT_ADDRESS "10.0.2.4"
@@ -120,9 +190,25 @@ bool vmcChrSourceEqual(const vmcChrSource *a, const vmcChrSource *b);
 bool vmcChannelEqual(const vmcChannel *a, const vmcChannel *b);
 
 /*
+ * vmcChannelPortFromString:
+ * Reads a decimal port, 1–65535. Returns false, and leaves @port alone, for
+ * anything else (a sign, a space, a leading zero too).
+ */
+bool vmcChannelPortFromString(const char *text, unsigned int *port);
+
+/*
+ * vmcChannelAliasIsUser:
+ * Whether @alias is a user alias by libvirt's rules: "ua-" and at least one
+ * more of A–Z, a–z, 0–9, '-' and '_'.
+ */
+bool vmcChannelAliasIsUser(const char *alias);
+
+/*
  * vmcChannelPostParse:
- * Fills in what may be left out: the address, and the mode of a unix or tcp
- * source (connect when it has a path or host to dial, else bind).
+ * Fills in what may be left out: the address, the mode of a unix or tcp source
+ * (connect when it has a path or host to dial, else bind), tcp's protocol
+ * (raw). Drops what libvirt ignores on input: a pty's path, and an alias that
+ * is not a user's.
  */
 void vmcChannelPostParse(vmcChannel *channel);
 
