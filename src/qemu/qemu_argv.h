@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What qemu-vmchannel does to a command line: the arguments that it was given
+ * in, the arguments for QEMU and for the relay out.
+ *
+ * Pure: opens nothing, starts nothing. Descriptors come in as strings, so
+ * that a test can put words in their place.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "conf/domain_chr.h"
+
+/* The netdev id that libvirt makes of the NIC's alias, ua-vmchannel. */
+#define VMC_QEMU_NETDEV_ID "hostua-vmchannel"
+#define VMC_QEMU_DEVICE_ID "ua-vmchannel"
+
+/* What an argument list asks for. Read it, do not write it. */
+typedef struct {
+    GPtrArray *args;        /* of char *: QEMU's own, ours taken out */
+    GPtrArray *channels;    /* of vmcChannel */
+    int netdev;             /* index in args of libvirt's netdev value, or -1 */
+    bool addDefaultNet;     /* our NIC would suppress QEMU's default one */
+    bool userNet;           /* QEMU's user-mode network has 10.0.2.0/24 */
+    char *nicDriver;        /* of the NIC that carries the channels */
+    unsigned int mtu;       /* that this NIC takes, in IP bytes */
+    char *mac;              /* of our own NIC, when libvirt gave none */
+    char *name;             /* the guest's -name, or NULL */
+    char *uuid;             /* its -uuid, or NULL */
+} vmcQemuArgv;
+
+/*
+ * vmcQemuArgvReadconfigs:
+ * Returns the values of @args' -readconfig options in their order, a
+ * NULL-terminated list that the caller frees with g_strfreev().
+ */
+char **vmcQemuArgvReadconfigs(const char *const *args);
+
+/*
+ * vmcQemuArgvParse:
+ * Reads @args, QEMU's arguments without its name. @configs are the contents
+ * of the files of vmcQemuArgvReadconfigs(), in that order. Returns the plan,
+ * which the caller frees, or NULL with an error that names the option.
+ */
+vmcQemuArgv *vmcQemuArgvParse(const char *const *args, const char *const *configs);
+
+void vmcQemuArgvFree(vmcQemuArgv *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcQemuArgv, vmcQemuArgvFree)
+
+/*
+ * vmcQemuArgvHasVmchannel:
+ * Whether there is anything of ours: a -vmchannel, or libvirt's netdev. If
+ * not, QEMU gets its arguments as they were.
+ */
+bool vmcQemuArgvHasVmchannel(const vmcQemuArgv *plan);
+
+/*
+ * vmcQemuArgvFormat:
+ * Returns the argument list that QEMU is started with, @emulator first, as a
+ * NULL-terminated list that the caller frees with g_strfreev(). @linkFd is
+ * the number of QEMU's end of the link.
+ */
+char **vmcQemuArgvFormat(const vmcQemuArgv *plan, const char *emulator, const char *linkFd);
+
+/*
+ * vmcQemuArgvFormatRelay:
+ * The same for the relay: the whole of its configuration. @linkFd is the
+ * number of the relay's end of the link.
+ */
+char **vmcQemuArgvFormatRelay(const vmcQemuArgv *plan, const char *relay, const char *linkFd);

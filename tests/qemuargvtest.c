@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What qemu-vmchannel makes of command lines: QEMU's arguments and the
+ * relay's, and the errors. Whole ones by libvirt are golden data of
+ * qemuxml2argvtest; here are the ways in which a person writes them.
+ */
+#include <config.h>
+
+#include <glib.h>
+
+#include "qemu/qemu_argv.h"
+#include "qemu/qemu_opts.h"
+#include "util/error.h"
+
+#define NETDEV "-netdev dgram,id=hostua-vmchannel,local.type=fd,local.str=LINK"
+#define OWN_NIC(mac) \
+    NETDEV " -device virtio-net-pci,netdev=hostua-vmchannel,id=ua-vmchannel,mac=" mac \
+    ",host_mtu=65520,romfile=,addr=0x1e"
+#define RELAY(network, mtu) "RELAY --link-fd LINK --network " network " --mtu " mtu
+
+/* Arguments are separated by single spaces. */
+typedef struct {
+    const char *name;
+    const char *args;
+    const char *config;         /* what its -readconfig file holds */
+    const char *qemu;           /* NULL: unchanged */
+    const char *relay;          /* NULL: there is none */
+} argvCase;
+
+static const argvCase cases[] = {
+    { "nothing-of-ours", "-m 256 -net channel.img -nic user", NULL, NULL, NULL },
+    { "value-is-no-option", "-append -vmchannel -name 600:null", NULL, NULL, NULL },
+    { "default-nic-kept", "-m 256 -vmchannel 600:unix:/p", NULL,
+      "QEMU -m 256 -net nic -net user " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:unix:/p" },
+    { "two-dashes", "--nodefaults --vmchannel 600:unix:/p", NULL,
+      "QEMU --nodefaults " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 600:unix:/p" },
+    { "spelling-of-0.10", "-nodefaults -net channel,600:unix:/p,server,nowait", NULL,
+      "QEMU -nodefaults " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 600:unix:/p,server,nowait" },
+    { "other-user-network", "-nic user,net=192.168.7.0/24 -vmchannel 10.0.2.1:600:null", NULL,
+      "QEMU -nic user,net=192.168.7.0/24 " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 10.0.2.1:600:null" },
+    { "beside-user-network", "-netdev user,id=n -device e1000,netdev=n -vmchannel 600:null", NULL,
+      "QEMU -netdev user,id=n -device e1000,netdev=n " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "nic-none", "-nic none -vmchannel 600:null", NULL,
+      "QEMU -nic none " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 600:null" },
+    { "readconfig-with-netdev", "-readconfig f -vmchannel 600:null",
+      "# made by hand\n[netdev \"n\"]\n  type = \"user\"\n",
+      "QEMU -readconfig f " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "readconfig-without", "-readconfig f -vmchannel 600:null",
+      "[drive \"d\"]\n  file = \"[netdev]\"\n",
+      "QEMU -readconfig f -net nic -net user " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "microvm", "-M microvm,acpi=off -vmchannel 600:null", NULL,
+      "QEMU -M microvm,acpi=off " NETDEV " -device virtio-net-device,netdev=hostua-vmchannel,"
+      "id=ua-vmchannel,mac=52:54:00:76:6d:63,host_mtu=65520",
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 600:null" },
+    { "name-and-uuid",
+      "-nodefaults -name guest=a,,b,debug-threads=on -uuid 96b73be6-6b8d-4d94-a7d8-2d3d6b7d7a4e "
+      "-vmchannel 600:null", NULL,
+      "QEMU -nodefaults -name guest=a,,b,debug-threads=on "
+      "-uuid 96b73be6-6b8d-4d94-a7d8-2d3d6b7d7a4e " OWN_NIC("52:54:00:e2:9b:68"),
+      RELAY("10.0.2.5/29", "65520") " --name a,b --uuid 96b73be6-6b8d-4d94-a7d8-2d3d6b7d7a4e "
+      "--vmchannel 600:null" },
+    { "libvirt-nic-json",
+      "-nodefaults -netdev {\"type\":\"socket\",\"connect\":\"127.0.0.1:1\","
+      "\"id\":\"hostua-vmchannel\"} -device {\"driver\":\"virtio-net-pci\",\"host_mtu\":9000,"
+      "\"netdev\":\"hostua-vmchannel\",\"id\":\"ua-vmchannel\",\"addr\":\"0x3\"} "
+      "-vmchannel 600:null", NULL,
+      "QEMU -nodefaults " NETDEV " -device {\"driver\":\"virtio-net-pci\",\"host_mtu\":9000,"
+      "\"netdev\":\"hostua-vmchannel\",\"id\":\"ua-vmchannel\",\"addr\":\"0x3\"}",
+      RELAY("10.0.2.5/29", "9000") " --vmchannel 600:null" },
+    { "libvirt-nic-alone",
+      "-nodefaults -netdev socket,connect=127.0.0.1:1,id=hostua-vmchannel "
+      "-device e1000,netdev=hostua-vmchannel,id=ua-vmchannel", NULL,
+      "QEMU -nodefaults " NETDEV " -device e1000,netdev=hostua-vmchannel,id=ua-vmchannel",
+      RELAY("10.0.2.5/29", "16000") },
+    { "rtl8139",
+      "-nodefaults -netdev socket,connect=127.0.0.1:1,id=hostua-vmchannel "
+      "-device rtl8139,netdev=hostua-vmchannel -vmchannel 600:null", NULL,
+      "QEMU -nodefaults " NETDEV " -device rtl8139,netdev=hostua-vmchannel",
+      RELAY("10.0.2.5/29", "4000") " --vmchannel 600:null" },
+    { "unknown-nic-model",
+      "-nodefaults -netdev socket,connect=127.0.0.1:1,id=hostua-vmchannel "
+      "-device pcnet,netdev=hostua-vmchannel -vmchannel 600:null", NULL,
+      "QEMU -nodefaults " NETDEV " -device pcnet,netdev=hostua-vmchannel",
+      RELAY("10.0.2.5/29", "1500") " --vmchannel 600:null" },
+};
+
+static void
+testCase(gconstpointer data)
+{
+    const argvCase *c = data;
+    g_auto(GStrv) args = g_strsplit(c->args, " ", -1);
+    const char *configs[] = { c->config, NULL };
+    g_autoptr(vmcQemuArgv) plan =
+        vmcQemuArgvParse((const char *const *)args, configs);
+    g_autofree char *unchanged = g_strconcat("QEMU ", c->args, NULL);
+    g_auto(GStrv) qemu = NULL;
+    g_auto(GStrv) relay = NULL;
+    g_autofree char *qemuLine = NULL;
+    g_autofree char *relayLine = NULL;
+
+    g_assert_cmpstr(vmcErrorLast()->message, ==, "");
+    g_assert_nonnull(plan);
+    qemu = vmcQemuArgvFormat(plan, "QEMU", "LINK");
+    relay = vmcQemuArgvFormatRelay(plan, "RELAY", "LINK");
+    qemuLine = g_strjoinv(" ", qemu);
+    relayLine = g_strjoinv(" ", relay);
+    g_assert_cmpstr(qemuLine, ==, c->qemu ? c->qemu : unchanged);
+    g_assert_cmpint(vmcQemuArgvHasVmchannel(plan), ==, c->relay != NULL);
+    if (c->relay)
+        g_assert_cmpstr(relayLine, ==, c->relay);
+}
+
+static const struct {
+    const char *args;
+    const char *error;
+} errors[] = {
+    { "-m 1 -vmchannel",
+      "invalid argument: option '-vmchannel' needs a value: [ADDRESS:]PORT:CHARDEV" },
+    { "-vmchannel 600:null -vmchannel 10.0.2.4:600:unix:/p",
+      "unsupported configuration: two vmchannels have the address '10.0.2.4' and the port '600'" },
+    { "-vmchannel 10.0.2.5:600:null",
+      "unsupported configuration: vmchannel address '10.0.2.5' of port 600: accepted is "
+      "10.0.2.4, beside a user-mode network" },
+    { "-nodefaults -vmchannel 10.0.2.5:600:null",
+      "unsupported configuration: vmchannel address '10.0.2.5' of port 600: accepted is "
+      "10.0.2.1 to 10.0.2.4" },
+    { "-nodefaults -vmchannel 10.0.2.0:600:null",
+      "unsupported configuration: vmchannel address '10.0.2.0' of port 600: accepted is "
+      "10.0.2.1 to 10.0.2.4" },
+    { "-nic user -vmchannel 10.0.2.1:600:null",
+      "unsupported configuration: vmchannel address '10.0.2.1' of port 600: accepted is "
+      "10.0.2.4, beside a user-mode network" },
+    { "-netdev socket,id=hostua-vmchannel -netdev socket,id=hostua-vmchannel",
+      "unsupported configuration: -netdev id 'hostua-vmchannel' is given twice" },
+};
+
+static void
+testErrors(void)
+{
+    const char *none[] = { NULL };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(errors); i++) {
+        g_auto(GStrv) args = g_strsplit(errors[i].args, " ", -1);
+
+        g_assert_null(vmcQemuArgvParse((const char *const *)args, none));
+        g_assert_cmpstr(vmcErrorLast()->message, ==, errors[i].error);
+    }
+    vmcErrorReset();
+}
+
+static void
+testReadconfigs(void)
+{
+    g_auto(GStrv) args = g_strsplit("-S -readconfig a -append -readconfig -readconfig b -readconfig",
+                                    " ", -1);
+    g_auto(GStrv) files = vmcQemuArgvReadconfigs((const char *const *)args);
+
+    g_assert_cmpstrv(files, ((const char *const []){ "a", "b", NULL }));
+}
+
+static const struct {
+    const char *opts;
+    const char *implied;
+    const char *key;
+    const char *value;
+} optCases[] = {
+    { "user,id=n", "type", "type", "user" },
+    { "user,id=n", "type", "id", "n" },
+    { "id=n,type=user", "type", "type", "user" },
+    { "a,,b,id=c,,d", "type", "type", "a,b" },
+    { "a,,b,id=c,,d", "type", "id", "c,d" },
+    { "x,flag", "type", "flag", "on" },
+    { "x,id=1,id=2", "type", "id", "2" },
+    { "x", NULL, "x", "on" },
+    { "", "type", "type", NULL },
+    { "{\"type\":\"user\",\"n\":5,\"b\":true}", "type", "type", "user" },
+    { "{\"type\":\"user\",\"n\":5,\"b\":true}", "type", "n", "5" },
+    { "{\"a\":{\"id\":\"x\"}}", "type", "id", NULL },
+    { "{\"a\":{\"id\":\"x\"}}", "type", "a", NULL },
+    { "{\"type\":", "type", "type", NULL },
+    { "{", "type", "type", NULL },
+};
+
+static void
+testOpts(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(optCases); i++) {
+        g_autofree char *value =
+            vmcQemuOptsGet(optCases[i].opts, optCases[i].implied, optCases[i].key);
+
+        g_assert_cmpstr(value, ==, optCases[i].value);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/qemu/opts/get", testOpts);
+    g_test_add_func("/qemu/argv/readconfigs", testReadconfigs);
+    g_test_add_func("/qemu/argv/errors", testErrors);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_strconcat("/qemu/argv/", cases[i].name, NULL);
+
+        g_test_add_data_func(path, &cases[i], testCase);
+    }
+    return g_test_run();
+}
