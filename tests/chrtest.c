@@ -188,6 +188,9 @@ static const struct {
     { { UNIX(.path = STR("run/a")) },
       "XML error: invalid 'path' attribute 'run/a' in <source> of <vmchannel type='unix'>: "
       "expected an absolute path" },
+    { { UNIX(.path = STR("/run/a\n")) },
+      "XML error: invalid 'path' attribute '/run/a\n' in <source> of <vmchannel type='unix'>: "
+      "expected a path without control characters" },
     { { UNIX(.mode = VMC_CHR_MODE_CONNECT) },
       "XML error: missing 'path' attribute in <source mode='connect'> of <vmchannel type='unix'>" },
     { { UNIX(.path = STR("/a"), .reconnect = STR("yes")) },

@@ -155,7 +155,7 @@ randomValue(const vmcChrField *field)
 {
     static const char *const hosts[] = { "localhost", "192.0.2.7", "::1", "fe80::1%eth0", "a-b.c" };
     static const char *const services[] = { "1", "80", "65535", "http", "x_y-1" };
-    static const char pathChars[] = "ab/,=:@[] '\"&<>\n\xc3\xa9.";
+    static const char pathChars[] = "ab/,=:@[] '\"&<>\xc3\xa9.";
     static const char *const modes[] = { "connect", "bind" };
     static const char *const protocols[] = { "raw", "telnet" };
     static const char *const switches[] = { "on", "off" };

@@ -360,6 +360,11 @@ validatePath(const vmcChannel *channel, const vmcChrField *field, const char *va
 
     if (value[0] != '/')
         return reportField(channel, field, value, "an absolute path");
+    /* libvirt writes them raw, and reads them back as spaces. */
+    for (const char *c = value; *c; c++) {
+        if ((unsigned char)*c < ' ')
+            return reportField(channel, field, value, "a path without control characters");
+    }
     if (channel->source.type == VMC_CHR_TYPE_UNIX && strlen(value) > max &&
         field->offset == offsetof(vmcChrSource, path)) {
         g_autofree char *expected = g_strdup_printf("a path of at most %zu bytes", max);
