@@ -193,6 +193,16 @@ verbHold(int fd, const char *arg)
     return pause();
 }
 
+/* Tells other commands in the guest that the script has come so far. */
+static int
+verbMark(int fd, const char *path)
+{
+    int mark = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    (void)fd;
+    return mark < 0 ? failed("mark") : close(mark);
+}
+
 static const struct {
     const char *name;       /* one that ends with ':' takes an argument */
     int (*run)(int fd, const char *arg);
@@ -207,6 +217,7 @@ static const struct {
     { "wait-eof", verbWaitEof },
     { "close", verbClose },
     { "rst", verbReset },           /* close with a reset */
+    { "mark:", verbMark },          /* creates a file */
     { "hold", verbHold },           /* until killed */
 };
 
