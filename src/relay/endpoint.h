@@ -37,6 +37,7 @@ typedef struct {
     unsigned int prefix;        /* its prefix length, 8 to 31 */
     unsigned int mtu;           /* IP bytes a frame, 576 to 65520; option 26 */
     uint8_t secret[16];         /* random: makes initial sequence numbers */
+    bool noChecksums;           /* the link needs none: neither checked nor made */
 } vmcEndpointConfig;
 
 /* Which guest connection: the channel and the guest's side of the 4-tuple. */

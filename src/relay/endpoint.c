@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The host at the far end of the guest's link: see endpoint.h. Here stand its
+ * life, its channels, and all that it answers but TCP, which is tcp.c's. Pure:
+ * frames and a clock go in, frames and the owner's ops come out.
+ *
+ * What is answered, and nothing else: ARP for our addresses, DHCP, echo
+ * requests to our addresses, and TCP to them. Ours are the addresses that have
+ * a channel, and the DHCP server's. Answers go to the MAC that the frame came
+ * from, so that a guest with a static address works too. An answer that the
+ * full link does not take is dropped: the guest asks again.
+ */
+#include <config.h>
+
+#include "relay/endpoint.h"
+
+#include <string.h>
+
+#include "relay/dhcp.h"
+#include "relay/endpoint_priv.h"
+#include "relay/tcp.h"
+
+enum {
+    ARP_REQUEST = 1,
+    ARP_REPLY = 2,
+    ICMP_ECHO = 8,
+    ICMP_HEADER = 8,
+};
+
+/* A guest that asks for its address has most likely been rebooted just now. */
+#define PROBE_DELAY ((vmcTime)3000000)
+
+static guint
+tupleHash(gconstpointer key)
+{
+    const vmcEndpointTuple *tuple = key;
+    uint32_t hash = (uint32_t)tuple->port << 16 | tuple->peerPort;
+
+    hash = (hash ^ tuple->peer.s_addr) * 0x9e3779b1u;
+    hash = (hash ^ hash >> 15 ^ tuple->address.s_addr) * 0x85ebca77u;
+    return hash ^ hash >> 13;
+}
+
+static gboolean
+tupleEqual(gconstpointer keyA, gconstpointer keyB)
+{
+    const vmcEndpointTuple *a = keyA;
+    const vmcEndpointTuple *b = keyB;
+
+    return a->peerPort == b->peerPort && a->port == b->port &&
+        a->peer.s_addr == b->peer.s_addr && a->address.s_addr == b->address.s_addr;
+}
+
+vmcEndpoint *
+vmcEndpointNew(const vmcEndpointConfig *config, const vmcEndpointOps *ops, void *opaque)
+{
+    vmcEndpoint *ep = g_new0(vmcEndpoint, 1);
+
+    /* The table's key is the first member of its value. */
+    G_STATIC_ASSERT(offsetof(vmcEndpointConn, tuple) == 0);
+    ep->config = *config;
+    ep->ops = ops;
+    ep->opaque = opaque;
+    ep->channels = g_array_new(FALSE, FALSE, sizeof(vmcEndpointChannel));
+    ep->conns = g_hash_table_new(tupleHash, tupleEqual);
+    ep->deadlines = g_ptr_array_new();
+    ep->probeAt = VMC_TIME_NEVER;
+    g_queue_init(&ep->dirty);
+    g_queue_init(&ep->linger);
+    return ep;
+}
+
+void
+vmcEndpointFree(vmcEndpoint *ep)
+{
+    g_autoptr(GList) conns = NULL;
+
+    if (!ep)
+        return;
+    conns = g_hash_table_get_keys(ep->conns);
+    for (GList *item = conns; item; item = item->next) {
+        vmcTcpDetach(ep, item->data, true);
+        vmcTcpFree(ep, item->data);
+    }
+    g_array_free(ep->channels, TRUE);
+    g_hash_table_destroy(ep->conns);
+    g_ptr_array_free(ep->deadlines, TRUE);
+    g_free(ep);
+}
+
+int
+vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, void *channel)
+{
+    vmcEndpointChannel added = { .address = address, .port = port, .channel = channel };
+
+    for (unsigned int i = 0; i < ep->channels->len; i++) {
+        const vmcEndpointChannel *entry = &g_array_index(ep->channels, vmcEndpointChannel, i);
+
+        if (entry->port == port && entry->address.s_addr == address.s_addr)
+            return -1;
+    }
+    g_array_append_val(ep->channels, added);
+    return 0;
+}
+
+/* Attached connections only: aborting one may free those that linger. */
+static GList *
+attachedTo(const vmcEndpoint *ep, const void *channel)
+{
+    GList *found = NULL;
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, ep->conns);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const vmcEndpointConn *conn = key;
+
+        if (conn->attached && conn->channel == channel)
+            found = g_list_prepend(found, key);
+    }
+    return found;
+}
+
+void
+vmcEndpointRemoveChannel(vmcEndpoint *ep, vmcTime now, void *channel)
+{
+    g_autoptr(GList) conns = attachedTo(ep, channel);
+
+    for (unsigned int i = ep->channels->len; i > 0; i--) {
+        if (g_array_index(ep->channels, vmcEndpointChannel, i - 1).channel == channel)
+            g_array_remove_index(ep->channels, i - 1);
+    }
+    for (GList *item = conns; item; item = item->next)
+        vmcTcpAbort(ep, item->data);
+    vmcEndpointFlush(ep, now);
+}
+
+static bool
+isOurs(const vmcEndpoint *ep, struct in_addr address)
+{
+    if (address.s_addr == vmcDhcpServer(&ep->config).s_addr)
+        return true;
+    for (unsigned int i = 0; i < ep->channels->len; i++) {
+        if (g_array_index(ep->channels, vmcEndpointChannel, i).address.s_addr == address.s_addr)
+            return true;
+    }
+    return false;
+}
+
+/* Whether one host can have @address: not 0.x, loopback, multicast or above. */
+static bool
+isUnicast(struct in_addr address)
+{
+    uint32_t top = ntohl(address.s_addr) >> 24;
+
+    return top != 0 && top != 127 && top < 224;
+}
+
+bool
+vmcEndpointSend(vmcEndpoint *ep, const uint8_t *headers, size_t headersLen,
+                const void *payload, size_t len)
+{
+    struct iovec iov[2] = {
+        { .iov_base = (void *)headers, .iov_len = headersLen },
+        { .iov_base = (void *)payload, .iov_len = len },
+    };
+
+    if (!ep->linkFull && !ep->ops->send(ep->opaque, iov, len > 0 ? 2 : 1))
+        ep->linkFull = true;
+    if (!ep->linkFull)
+        ep->stats.framesOut++;
+    return !ep->linkFull;
+}
+
+/* The address of an answer to @frame: there and back exchanged. */
+static void
+answerAddress(const vmcEndpoint *ep, const vmcFrame *frame, vmcFrameAddress *address)
+{
+    *address = frame->address;
+    memcpy(address->dstMac, frame->address.srcMac, VMC_MAC_LEN);
+    memcpy(address->srcMac, ep->config.mac, VMC_MAC_LEN);
+    address->src = frame->address.dst;
+    address->dst = frame->address.src;
+}
+
+/* A probe for an address that nobody has yet (sender 0.0.0.0) is answered too. */
+static bool
+inputArp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
+{
+    vmcArp reply = { .op = ARP_REPLY, .sender = frame->arp.target, .target = frame->arp.sender };
+    uint8_t headers[VMC_FRAME_HEADERS];
+    size_t len;
+
+    (void)now;
+    if (frame->arp.op != ARP_REQUEST || !isOurs(ep, frame->arp.target) ||
+        frame->arp.sender.s_addr == frame->arp.target.s_addr)
+        return false;
+    memcpy(reply.senderMac, ep->config.mac, VMC_MAC_LEN);
+    memcpy(reply.targetMac, frame->arp.senderMac, VMC_MAC_LEN);
+    len = vmcFrameArp(headers, ep->config.mac, frame->address.srcMac, &reply);
+    vmcEndpointSend(ep, headers, len, NULL, 0);
+    return true;
+}
+
+static bool
+inputIcmp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
+{
+    uint8_t headers[VMC_FRAME_HEADERS];
+    vmcFrameAddress address;
+    uint16_t sum;
+
+    (void)now;
+    if (frame->payload[0] != ICMP_ECHO || frame->payload[1] != 0 ||
+        frame->len > ep->config.mtu - VMC_IP_LEN || !isOurs(ep, frame->address.dst))
+        return false;
+    memcpy(ep->payload, frame->payload, frame->len);
+    memset(ep->payload, 0, 4);          /* an echo reply; its checksum comes last */
+    sum = vmcChecksumFold(vmcChecksumAdd(0, ep->payload, frame->len));
+    memcpy(ep->payload + 2, &sum, sizeof(sum));
+    answerAddress(ep, frame, &address);
+    vmcEndpointSend(ep, headers, vmcFrameIcmp(headers, &address, frame->len),
+                    ep->payload, frame->len);
+    return true;
+}
+
+/*
+ * The guest may have been rebooted and have forgotten its connections. A bare
+ * ACK on each, once it has its address, makes it answer with a RST then; when
+ * it does know the connection the ACK means nothing.
+ */
+static void
+probeLater(vmcEndpoint *ep, vmcTime now)
+{
+    if (ep->probeAt == VMC_TIME_NEVER && ep->attached > 0)
+        ep->probeAt = now + PROBE_DELAY;
+}
+
+static bool
+inputDhcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
+{
+    uint8_t headers[VMC_FRAME_HEADERS];
+    vmcFrameAddress address = {
+        .src = vmcDhcpServer(&ep->config),
+        .srcPort = VMC_DHCP_SERVER_PORT,
+        .dstPort = VMC_DHCP_CLIENT_PORT,
+    };
+    vmcDhcpReply reply;
+    size_t len;
+
+    if (!vmcDhcpAnswer(&ep->config, frame->payload, frame->len, &reply))
+        return false;
+    address.dst = reply.broadcast ? (struct in_addr) { INADDR_BROADCAST } : reply.to;
+    memcpy(address.srcMac, ep->config.mac, VMC_MAC_LEN);
+    memcpy(address.dstMac, reply.broadcast ? vmcMacBroadcast : reply.mac, VMC_MAC_LEN);
+    len = vmcFrameUdp(headers, &address, reply.data, reply.len, !ep->config.noChecksums);
+    vmcEndpointSend(ep, headers, len, reply.data, reply.len);
+    probeLater(ep, now);
+    return true;
+}
+
+static bool
+inputUdp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
+{
+    return frame->address.dstPort == VMC_DHCP_SERVER_PORT &&
+        frame->address.srcPort == VMC_DHCP_CLIENT_PORT && inputDhcp(ep, now, frame);
+}
+
+/* Segments to what is not ours have no connection either. */
+static bool
+inputTcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
+{
+    return isOurs(ep, frame->address.dst) && vmcTcpInput(ep, now, frame);
+}
+
+/* What is done with each kind of frame, and which destinations it may have. */
+static const struct {
+    bool (*input)(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame);
+    bool broadcast;             /* may come by broadcast */
+    bool unicast;               /* from one host to us, an address of ours */
+} kinds[] = {
+    [VMC_FRAME_MALFORMED] = { .input = NULL },
+    [VMC_FRAME_OTHER] = { .input = NULL },
+    [VMC_FRAME_ARP] = { .input = inputArp, .broadcast = true },
+    [VMC_FRAME_TCP] = { .input = inputTcp, .unicast = true },
+    [VMC_FRAME_UDP] = { .input = inputUdp, .broadcast = true },
+    [VMC_FRAME_ICMP] = { .input = inputIcmp, .unicast = true },
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == VMC_FRAME_LAST);
+
+static bool
+isForUs(const vmcEndpoint *ep, vmcFrameKind kind, const vmcFrameAddress *address)
+{
+    bool broadcast = memcmp(address->dstMac, vmcMacBroadcast, VMC_MAC_LEN) == 0;
+
+    if (address->srcMac[0] & 1)         /* a group sends nothing */
+        return false;
+    if (broadcast ? !kinds[kind].broadcast :
+        memcmp(address->dstMac, ep->config.mac, VMC_MAC_LEN) != 0)
+        return false;
+    return !kinds[kind].unicast || (isUnicast(address->src) && !isOurs(ep, address->src));
+}
+
+void
+vmcEndpointInput(vmcEndpoint *ep, vmcTime now, const void *data, size_t len)
+{
+    vmcFrame frame = { .len = 0 };
+    vmcFrameKind kind = vmcFrameParse(&frame, data, len, !ep->config.noChecksums);
+
+    ep->stats.framesIn++;
+    if (kind == VMC_FRAME_MALFORMED)
+        ep->stats.malformed++;
+    if (!kinds[kind].input || !isForUs(ep, kind, &frame.address) ||
+        !kinds[kind].input(ep, now, &frame))
+        ep->stats.dropped++;
+}
+
+void
+vmcEndpointFlush(vmcEndpoint *ep, vmcTime now)
+{
+    while (!ep->linkFull && ep->dirty.head)
+        vmcTcpOutput(ep, ep->dirty.head->data, now);
+}
+
+static void
+probeAll(vmcEndpoint *ep, vmcTime now, bool linkBusy)
+{
+    GHashTableIter iter;
+    gpointer key;
+
+    if (now < ep->probeAt)
+        return;
+    ep->probeAt = linkBusy ? now + PROBE_DELAY : VMC_TIME_NEVER;
+    if (linkBusy)
+        return;
+    g_hash_table_iter_init(&iter, ep->conns);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        vmcEndpointConn *conn = key;
+
+        conn->ackDue = true;
+        vmcTcpDue(ep, conn);
+    }
+}
+
+/* The deadline that comes first, after those that have moved are put right. */
+static vmcEndpointConn *
+firstDue(vmcEndpoint *ep)
+{
+    vmcDeadline *deadline;
+
+    while ((deadline = vmcDeadlineFirst(ep->deadlines))) {
+        char *base = (char *)deadline - offsetof(vmcEndpointConn, deadline);
+        vmcEndpointConn *conn = (vmcEndpointConn *)(void *)base;
+
+        if (deadline->at == vmcTcpNextTimer(conn))
+            return conn;
+        vmcDeadlineSet(ep->deadlines, deadline, vmcTcpNextTimer(conn));
+    }
+    return NULL;
+}
+
+vmcTime
+vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, bool linkBusy)
+{
+    vmcEndpointConn *conn;
+
+    while ((conn = firstDue(ep)) && conn->deadline.at <= now)
+        vmcTcpTimer(ep, conn, now, linkBusy);
+    probeAll(ep, now, linkBusy);
+    vmcEndpointFlush(ep, now);
+    conn = firstDue(ep);
+    return MIN(conn ? conn->deadline.at : VMC_TIME_NEVER, ep->probeAt);
+}
+
+void
+vmcEndpointLinkWritable(vmcEndpoint *ep, vmcTime now)
+{
+    ep->linkFull = false;
+    vmcEndpointFlush(ep, now);
+}
+
+void
+vmcEndpointConnSetHost(vmcEndpointConn *conn, void *host)
+{
+    conn->host = host;
+}
+
+void
+vmcEndpointConnOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, bool ok)
+{
+    if (conn->state != VMC_TCP_DIALLING)
+        return;
+    if (ok)
+        vmcTcpOpened(ep, conn, now);
+    else
+        vmcTcpAbort(ep, conn);
+}
+
+void
+vmcEndpointConnReadable(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    conn->idle = false;
+    vmcTcpDue(ep, conn);
+}
+
+void
+vmcEndpointConnWritable(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    conn->drainDue = true;
+    vmcTcpDue(ep, conn);
+}
+
+void
+vmcEndpointConnReset(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    vmcTcpAbort(ep, conn);
+}
+
+bool
+vmcEndpointConnWantsRead(const vmcEndpointConn *conn)
+{
+    return !conn->finSent && vmcTcpSendRoom(conn) > 0;
+}
+
+bool
+vmcEndpointConnWantsWrite(const vmcEndpointConn *conn)
+{
+    return conn->bufferLen > 0;
+}
+
+const vmcEndpointStats *
+vmcEndpointGetStats(const vmcEndpoint *ep)
+{
+    return &ep->stats;
+}
+
+unsigned int
+vmcEndpointConnCount(const vmcEndpoint *ep)
+{
+    return ep->attached;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the endpoint's own files share: the endpoint and its connections. Not
+ * for the owner of the endpoint. Pure: only types, and what works on them.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "relay/deadline.h"
+#include "relay/endpoint.h"
+#include "relay/frame.h"
+
+/* RFC 9293's states, but for the first: there the host side is being opened. */
+typedef enum {
+    VMC_TCP_DIALLING,           /* SYN received, nothing sent */
+    VMC_TCP_SYN_RECEIVED,
+    VMC_TCP_ESTABLISHED,
+    VMC_TCP_CLOSE_WAIT,         /* the guest has sent FIN */
+    VMC_TCP_FIN_WAIT_1,         /* we have */
+    VMC_TCP_FIN_WAIT_2,         /* and the guest has acknowledged it */
+    VMC_TCP_CLOSING,            /* both have, ours is not acknowledged, we were first */
+    VMC_TCP_LAST_ACK,           /* the same, the guest was first */
+    VMC_TCP_TIME_WAIT,
+    VMC_TCP_CLOSED,
+    VMC_TCP_STATE_LAST
+} vmcTcpState;
+
+/*
+ * Sequence numbers: sndUna <= sndNxt <= sndMax. After a timeout sndNxt goes
+ * back to sndUna; sndMax never does. rcvEdge is the right edge of the window
+ * that was promised: it never goes back either.
+ */
+struct _vmcEndpointConn {
+    vmcEndpointTuple tuple;     /* the key of the table */
+    uint8_t mac[VMC_MAC_LEN];   /* of the guest */
+    uint8_t state;              /* vmcTcpState */
+    int8_t rcvScale;            /* -1: the guest offered no window scale */
+    uint8_t sndScale;
+    uint8_t duplicates;         /* duplicate acknowledgements in a row */
+    uint8_t retries;            /* unanswered retransmissions or probes */
+    uint8_t backoff;            /* how often the interval was doubled */
+    uint16_t sndMss;
+    uint16_t rcvMss;            /* the longest segment that came */
+
+    bool attached:1;            /* the host side waits for close() */
+    bool synDue:1;              /* a SYN-ACK is to be sent */
+    bool ackDue:1;              /* an ACK is to be sent, now */
+    bool resendDue:1;           /* the segment at sndUna is to be sent again */
+    bool rstDue:1;              /* the only thing left to do is a RST */
+    bool drainDue:1;            /* the host side may take buffered bytes */
+    bool idle:1;                /* peek() said 0 at sndMax */
+    bool finReceived:1;         /* rcvNxt is past the guest's FIN */
+    bool shutDone:1;            /* shut() was called */
+    bool finSent:1;             /* finSeq is valid */
+    bool recovering:1;          /* until sndUna reaches recover */
+    bool dirty:1;               /* in the endpoint's dirty list */
+    bool lingering:1;           /* in its linger list */
+
+    uint32_t irs, rcvNxt, rcvEdge, rcvAcked;
+    uint32_t iss, sndUna, sndNxt, sndMax, finSeq, recover;
+    uint32_t sndWnd, sndWndMax; /* bytes */
+    uint32_t sndWl1, sndWl2;    /* seq and ack of the last window update */
+
+    uint32_t bufferHead, bufferLen;
+    uint8_t *buffer;            /* a ring, there while bytes wait */
+
+    vmcTime rtxAt;              /* retransmission or zero window probe */
+    vmcTime ackAt;              /* delayed ACK */
+    vmcTime endAt;              /* end of DIALLING or TIME_WAIT */
+    vmcTime badAckAt;           /* no ACK to a bad segment before */
+    vmcDeadline deadline;       /* not after the earliest of the first three */
+
+    void *channel;
+    void *host;
+    GList dirtyLink;
+    GList lingerLink;
+};
+G_STATIC_ASSERT(sizeof(vmcEndpointConn) <= 300);
+
+typedef struct {
+    struct in_addr address;
+    uint16_t port;
+    void *channel;
+} vmcEndpointChannel;
+
+struct _vmcEndpoint {
+    vmcEndpointConfig config;
+    const vmcEndpointOps *ops;
+    void *opaque;
+    vmcEndpointStats stats;
+    GArray *channels;           /* vmcEndpointChannel; few */
+    GHashTable *conns;          /* all, lingering ones too, by tuple */
+    GPtrArray *deadlines;
+    GQueue dirty;               /* connections with work for the next flush */
+    GQueue linger;              /* TIME_WAIT, or a RST is due; oldest first */
+    unsigned int attached;
+    unsigned int pending;       /* DIALLING or SYN_RECEIVED */
+    vmcTime probeAt;            /* when every connection sends a bare ACK */
+    bool linkFull;
+    uint8_t payload[65536];     /* of the frame that is being made */
+};
+
+/* vmcEndpointSend: one frame; false when the link is full. */
+bool vmcEndpointSend(vmcEndpoint *ep, const uint8_t *headers, size_t headersLen,
+                     const void *payload, size_t len);
