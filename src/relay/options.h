@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The relay's command line, which qemu-vmchannel writes: its whole
+ * configuration.
+ *
+ * Pure: opens nothing, starts nothing.
+ */
+#pragma once
+
+#include <netinet/in.h>
+
+#include "conf/domain_chr.h"
+
+typedef struct {
+    int linkFd;                 /* our end of the link */
+    struct in_addr guest;       /* the guest's address */
+    unsigned int prefix;        /* and its network's prefix length */
+    unsigned int mtu;           /* IP bytes a frame */
+    char *name;                 /* the guest's name, uuid: NULL when it has none */
+    char *uuid;
+    GPtrArray *channels;        /* of vmcChannel */
+} vmcRelayOptions;
+
+/*
+ * vmcRelayOptionsParse:
+ * Reads @argv, the program's name first. Returns the options, which the caller
+ * frees, or NULL with an error that names the option. --help and --version
+ * are the caller's.
+ */
+vmcRelayOptions *vmcRelayOptionsParse(const char *const *argv);
+
+void vmcRelayOptionsFree(vmcRelayOptions *options);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcRelayOptions, vmcRelayOptionsFree)
