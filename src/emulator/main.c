@@ -235,8 +235,8 @@ execRelay(const vmcQemuArgv *plan, const char *relay, int fd)
 }
 
 /*
- * Starts the relay on @fd and waits until it serves. It has said what is wrong
- * when it does not.
+ * Starts the relay on @fd and waits until it serves. When it exits instead it
+ * has said why: a second line of ours would only bury that one.
  */
 static int
 startRelay(const vmcQemuArgv *plan, int fd)
@@ -257,11 +257,10 @@ startRelay(const vmcQemuArgv *plan, int fd)
             return -1;
         }
     }
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        vmcReportError(VIR_ERR_OPERATION_FAILED, "%s", "the vmchannel relay did not start");
-        return -1;
-    }
-    return 0;
+    if (WIFSIGNALED(status))
+        vmcReportError(VIR_ERR_OPERATION_FAILED, "'%s' died of signal %d", relay,
+                       WTERMSIG(status));
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
 /* Both ends of the link: [0] is QEMU's, [1] the relay's. */
@@ -332,7 +331,8 @@ main(int argc G_GNUC_UNUSED, char **argv)
     qemuArgs = mentionsVmchannel(args) ? qemuArguments(emulator, args)
                                        : unchangedArguments(emulator, args);
     if (!qemuArgs) {
-        fprintf(stderr, "qemu-vmchannel: %s\n", vmcErrorLast()->message);
+        if (vmcErrorLast()->code != VIR_ERR_OK)
+            fprintf(stderr, "qemu-vmchannel: %s\n", vmcErrorLast()->message);
         return EXIT_FAILURE;
     }
     execvp(emulator, qemuArgs);
