@@ -330,21 +330,22 @@ vmcMachineQmp(vmcMachine *machine, const char *command)
     return NULL;
 }
 
-/* The process's parent and its name; 0 when it is gone. */
+/* The process's parent and its name; 0 when it has ended. */
 static pid_t
 parentOf(pid_t pid, char name[64])
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
     g_autofree char *text = NULL;
     const char *end;
+    char state = 'Z';
     int parent = 0;
 
     name[0] = '\0';
     if (!g_file_get_contents(path, &text, NULL, NULL) || !(end = strrchr(text, ')')))
         return 0;
     sscanf(text, "%*d (%63[^)]", name);
-    sscanf(end, ") %*c %d", &parent);
-    return parent;
+    sscanf(end, ") %c %d", &state, &parent);
+    return state == 'Z' ? 0 : parent;
 }
 
 static bool
