@@ -58,7 +58,7 @@ testRoutes(vmcGuest *guest, const char *dir)
                    "ip -4 address show dev " OUR_NIC " | sed -n 's/^ *inet \\([^ ]*\\).*/\\1/p'");
     vmcGuestExpect(guest, "", "ip route get 10.0.2.4 | grep -q \"dev " OUR_NIC "\" || ip route");
     vmcGuestExpect(guest, "1\n", "ip route | grep -c '^default via 10.0.2.2 '");
-    vmcGuestExpect(guest, "", "ip route show default | grep \"dev " OUR_NIC "\"");
+    vmcGuestExpect(guest, "", "ip route | grep \"^default.*dev " OUR_NIC "\"");
     g_assert_cmpint(vmcGuestRun(guest, NULL, "ping -c 1 -W 10 10.0.2.2"), ==, 0);
 }
 

@@ -194,7 +194,7 @@ testBindGuestFirst(vmcGuest *guest, const char *dir)
     g_assert_cmpstr(output, ==, "first\n");
 }
 
-/* The two share their low byte in network order: another relay mixed them up. */
+/* Each is the other with its bytes swapped: a network stack that we know mixes them up. */
 static void
 testTwoPorts(vmcGuest *guest, const char *dir)
 {
