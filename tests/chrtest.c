@@ -189,7 +189,7 @@ static const struct {
       "XML error: invalid 'path' attribute 'run/a' in <source> of <vmchannel type='unix'>: "
       "expected an absolute path" },
     { { UNIX(.path = STR("/run/a\n")) },
-      "XML error: invalid 'path' attribute '/run/a\n' in <source> of <vmchannel type='unix'>: "
+      "XML error: invalid 'path' attribute '/run/a\\n' in <source> of <vmchannel type='unix'>: "
       "expected a path without control characters" },
     { { UNIX(.mode = VMC_CHR_MODE_CONNECT) },
       "XML error: missing 'path' attribute in <source mode='connect'> of <vmchannel type='unix'>" },

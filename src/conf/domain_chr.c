@@ -362,8 +362,10 @@ validatePath(const vmcChannel *channel, const vmcChrField *field, const char *va
         return reportField(channel, field, value, "an absolute path");
     /* libvirt writes them raw, and reads them back as spaces. */
     for (const char *c = value; *c; c++) {
-        if ((unsigned char)*c < ' ')
-            return reportField(channel, field, value, "a path without control characters");
+        g_autofree char *shown = (unsigned char)*c < ' ' ? g_strescape(value, NULL) : NULL;
+
+        if (shown)
+            return reportField(channel, field, shown, "a path without control characters");
     }
     if (channel->source.type == VMC_CHR_TYPE_UNIX && strlen(value) > max &&
         field->offset == offsetof(vmcChrSource, path)) {
