@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One domain back from its stock libvirt form: see domain_stock.h. Undoes what
+ * domain_forward.c did, wherever libvirt has put it since, and leaves alone
+ * what a user wrote beside it.
+ */
+#include <config.h>
+
+#include <string.h>
+
+#include "conf/xml.h"
+#include "qemu/domain_stock.h"
+
+/* What the steps share. */
+typedef struct {
+    vmcXmlEdit *edit;
+    xmlNodePtr domain;
+    vmcStockDef *stock;
+    const vmcRewriteOptions *options;
+    GHashTable *removed;        /* xmlNodePtr: what goes, children included by nature */
+} reverse;
+
+static void
+removeNode(reverse *r, xmlNodePtr node)
+{
+    g_hash_table_add(r->removed, node);
+    vmcXmlEditRemove(r->edit, node);
+}
+
+static void
+emulatorReverse(reverse *r)
+{
+    xmlNodePtr emulator = r->stock->emulator;
+    g_autofree char *text = vmcXmlText(emulator);
+    g_autoptr(GString) prefix = g_string_new(NULL);
+    g_autoptr(GString) path = g_string_new(NULL);
+
+    vmcXmlEscape(prefix, r->options->emulatorDir, vmcXmlEditAscii(r->edit));
+    if (vmcXmlEditUnprepend(r->edit, emulator, prefix->str))
+        return;
+    /* Written in other characters than ours: references, CDATA. */
+    vmcXmlEscape(path, g_strstrip(text) + strlen(r->options->emulatorDir),
+                 vmcXmlEditAscii(r->edit));
+    vmcXmlEditContent(r->edit, emulator, path->str);
+}
+
+static char *
+mtuLine(const reverse *r)
+{
+    g_autofree char *value = vmcXmlAttribute(r->stock->mtu, "value");
+
+    return value ? g_strdup_printf("<mtu size='%s'/>", value) : NULL;
+}
+
+/* The first child that libvirt writes behind <mtu>; else NULL. */
+static xmlNodePtr
+behindMtu(xmlNodePtr nic)
+{
+    static const char *const names[] = {
+        "coalesce", "boot", "alias", "rom", "acpi", "address", NULL
+    };
+
+    for (xmlNodePtr node = vmcXmlFirst(nic); node; node = vmcXmlNext(node)) {
+        if (!node->ns && g_strv_contains(names, (const char *)node->name))
+            return node;
+    }
+    return NULL;
+}
+
+static bool
+isBare(xmlNodePtr nic)
+{
+    for (xmlNodePtr node = nic->children; node; node = node->next) {
+        bool ours = node->type == XML_ELEMENT_NODE &&
+                    (node == vmcStockNicSource(nic) || vmcXmlIs(node, "alias"));
+
+        if (!ours && !xmlIsBlankNode(node))
+            return false;
+    }
+    return true;
+}
+
+static void
+nicReverse(reverse *r)
+{
+    xmlNodePtr nic = r->stock->nic;
+    xmlNodePtr source = vmcStockNicSource(nic);
+    g_autofree char *mtu = mtuLine(r);
+
+    vmcXmlEditAttribute(r->edit, nic, "type", "vmchannel");
+    if (!mtu && isBare(nic)) {
+        vmcXmlEditContent(r->edit, nic, NULL);
+        return;
+    }
+    if (source)
+        vmcXmlEditRemove(r->edit, source);
+    /* An alias is there: the NIC was found by it. */
+    if (mtu)
+        vmcXmlEditInsertBefore(r->edit, behindMtu(nic), mtu);
+    vmcXmlEditRemove(r->edit, vmcXmlChild(nic, "alias"));
+}
+
+/* Whether nothing but what is removed, and white space, stands in @element. */
+static bool
+isEmptied(const reverse *r, xmlNodePtr element)
+{
+    for (xmlNodePtr node = element->children; node; node = node->next) {
+        if (!g_hash_table_contains(r->removed, node) && !xmlIsBlankNode(node))
+            return false;
+    }
+    return true;
+}
+
+/* Takes @node out, and with it each parent that it leaves empty, up to the domain. */
+static void
+removeUpwards(reverse *r, xmlNodePtr node)
+{
+    g_hash_table_add(r->removed, node);
+    while (node->parent != r->domain && isEmptied(r, node->parent)) {
+        node = node->parent;
+        g_hash_table_add(r->removed, node);
+    }
+    vmcXmlEditRemove(r->edit, node);
+}
+
+static void
+argumentsReverse(reverse *r)
+{
+    GPtrArray *arguments = r->stock->arguments;
+    g_autoptr(GHashTable) parents = g_hash_table_new(NULL, NULL);
+
+    for (guint i = 0; i < arguments->len; i++) {
+        xmlNodePtr node = g_ptr_array_index(arguments, i);
+
+        g_hash_table_add(r->removed, node);
+        g_hash_table_add(parents, node->parent);
+    }
+    for (guint i = 0; i < arguments->len; i++) {
+        xmlNodePtr node = g_ptr_array_index(arguments, i);
+
+        if (!isEmptied(r, node->parent))
+            vmcXmlEditRemove(r->edit, node);
+        else if (g_hash_table_remove(parents, node->parent))
+            removeNode(r, node->parent);
+    }
+}
+
+/* Where channels go: behind the last character device, or what libvirt puts before those. */
+static xmlNodePtr
+channelAnchor(xmlNodePtr devices)
+{
+    static const char *const chrs[] = { "serial", "parallel", "console", "channel", NULL };
+    static const char *const before[] = {
+        "emulator", "disk", "controller", "lease", "filesystem", "interface", "smartcard", NULL
+    };
+    xmlNodePtr anchor = vmcStockAnchor(devices, chrs);
+
+    return anchor ? anchor : vmcStockAnchor(devices, before);
+}
+
+/* In the order of the arguments. */
+static void
+channelsReverse(reverse *r, xmlNodePtr devices)
+{
+    xmlNodePtr anchor = channelAnchor(devices);
+    xmlNodePtr first = vmcXmlFirst(devices);
+    g_autofree char *indent = vmcXmlEditIndent(r->edit, anchor ? anchor : first ? first : devices);
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *separator = g_strconcat("\n", indent, NULL);
+    g_autofree char *text = NULL;
+
+    for (guint i = 0; i < r->stock->channels->len; i++) {
+        g_autoptr(vmcChrDef) def = vmcChrDefFromChannel(g_ptr_array_index(r->stock->channels, i));
+
+        g_ptr_array_add(lines, vmcChrDefFormat(def, indent, vmcXmlEditAscii(r->edit)));
+    }
+    g_ptr_array_add(lines, NULL);
+    text = g_strjoinv(separator, (char **)lines->pdata);
+    if (anchor)
+        vmcXmlEditInsertAfter(r->edit, anchor, text);
+    else
+        vmcXmlEditInsertFirst(r->edit, devices, text);
+}
+
+/* Whether anything that stays under @node uses the declaration @ns. */
+static bool
+usesNamespace(const reverse *r, xmlNodePtr node, const xmlNs *ns)
+{
+    if (g_hash_table_contains(r->removed, node))
+        return false;
+    if (node->ns == ns)
+        return true;
+    for (const xmlAttr *attribute = node->properties; attribute; attribute = attribute->next) {
+        if (attribute->ns == ns)
+            return true;
+    }
+    for (xmlNodePtr child = vmcXmlFirst(node); child; child = vmcXmlNext(child)) {
+        if (usesNamespace(r, child, ns))
+            return true;
+    }
+    return false;
+}
+
+/* libvirt declares the namespace exactly when something uses it. */
+static void
+namespaceReverse(reverse *r)
+{
+    if (g_hash_table_size(r->removed) == 0)
+        return;
+    for (const xmlNs *ns = r->domain->nsDef; ns; ns = ns->next) {
+        g_autofree char *name = NULL;
+
+        if (!ns->prefix || !g_str_equal((const char *)ns->href, VMC_STOCK_URI) ||
+            usesNamespace(r, r->domain, ns))
+            continue;
+        name = g_strdup_printf("xmlns:%s", (const char *)ns->prefix);
+        vmcXmlEditAttributeRemove(r->edit, r->domain, name);
+    }
+}
+
+int
+vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
+                 const vmcRewriteOptions *options)
+{
+    g_autoptr(GHashTable) removed = g_hash_table_new(NULL, NULL);
+    reverse r = {
+        .edit = edit, .domain = domain, .stock = stock, .options = options, .removed = removed,
+    };
+    xmlNodePtr devices = vmcXmlChild(domain, "devices");
+
+    if (stock->wrapped)
+        emulatorReverse(&r);
+    if (stock->nic)
+        nicReverse(&r);
+    if (stock->nic && stock->mtu)
+        removeUpwards(&r, stock->mtu);
+    if (stock->channels->len > 0 && devices) {
+        channelsReverse(&r, devices);
+        argumentsReverse(&r);
+    }
+    namespaceReverse(&r);
+    return 0;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whole documents: see domain_rewrite.h. Finds the domains in a document and
+ * hands each to its direction; looks before it parses, since most documents
+ * have nothing of ours.
+ */
+#include <config.h>
+
+#include "qemu/domain_rewrite.h"
+
+#include <string.h>
+
+#include "conf/xml.h"
+#include "qemu/domain_stock.h"
+#include "util/error.h"
+
+/* Documents in which domains stand, and the elements that hold them. */
+static const struct {
+    const char *root;
+    const char *const *children;
+} containers[] = {
+    { "domainsnapshot", (const char *const[]){ "domain", "inactiveDomain", NULL } },
+    { "domaincheckpoint", (const char *const[]){ "domain", "inactiveDomain", NULL } },
+    { "domstatus", (const char *const[]){ "domain", "inactiveDomain", NULL } },
+};
+
+/* The <domain> elements of @doc, outermost only. The caller frees the array. */
+static GPtrArray *
+domainsOf(xmlDocPtr doc)
+{
+    GPtrArray *domains = g_ptr_array_new();
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+
+    if (vmcXmlIs(root, "domain") || vmcXmlIs(root, "inactiveDomain"))
+        g_ptr_array_add(domains, root);
+    for (size_t i = 0; i < G_N_ELEMENTS(containers); i++) {
+        if (!vmcXmlIs(root, containers[i].root))
+            continue;
+        for (xmlNodePtr node = vmcXmlFirst(root); node; node = vmcXmlNext(node)) {
+            if (!node->ns && g_strv_contains(containers[i].children, (const char *)node->name))
+                g_ptr_array_add(domains, node);
+        }
+    }
+    return domains;
+}
+
+/*
+ * Whether @xml can have something of ours at all. A character reference could
+ * hide any word.
+ */
+static bool
+mentions(const char *xml, const char *word)
+{
+    return strstr(xml, "vmchannel") || strstr(xml, word) || strstr(xml, "&#");
+}
+
+/* The channels of the stock form count as the domain's, for what must be unique. */
+static void
+takeStockChannels(vmcDomainDef *def, const vmcStockDef *stock, GPtrArray *all)
+{
+    for (guint i = 0; i < def->channels->len; i++)
+        g_ptr_array_add(all, g_ptr_array_index(def->channels, i));
+    for (guint i = 0; i < stock->channels->len; i++)
+        g_ptr_array_add(all, g_ptr_array_index(stock->channels, i));
+}
+
+static int
+validate(vmcDomainDef *def, const vmcStockDef *stock)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    vmcDomainDef whole = *def;
+
+    takeStockChannels(def, stock, all);
+    whole.channels = all;
+    return vmcDomainDefValidate(&whole);
+}
+
+/* The document under rewriting; the edit starts at the first domain of ours. */
+typedef struct {
+    const char *xml;
+    xmlDocPtr doc;
+    vmcXmlEdit *edit;
+    const vmcRewriteOptions *options;
+} rewriting;
+
+static int
+editStart(rewriting *r)
+{
+    if (!r->edit)
+        r->edit = vmcXmlEditNew(r->xml, r->doc);
+    return r->edit ? 0 : -1;
+}
+
+static int
+forwardDomain(rewriting *r, xmlNodePtr domain)
+{
+    g_autoptr(vmcDomainDef) def = vmcDomainDefParse(domain);
+    g_autoptr(vmcStockDef) stock = NULL;
+
+    if (!def)
+        return -1;
+    if (def->foreignType)
+        return 0;
+    stock = vmcStockDefParse(domain, r->options);
+    if (!vmcDomainDefIsOurs(def) && !stock->nic && stock->channels->len == 0)
+        return 0;
+    if (validate(def, stock) < 0 || editStart(r) < 0)
+        return -1;
+    return vmcDomainForward(r->edit, domain, def, stock, r->options);
+}
+
+static int
+reverseDomain(rewriting *r, xmlNodePtr domain)
+{
+    g_autoptr(vmcStockDef) stock = vmcStockDefParse(domain, r->options);
+
+    if (!vmcStockDefIsOurs(stock))
+        return 0;
+    return editStart(r) < 0 ? -1 : vmcDomainReverse(r->edit, domain, stock, r->options);
+}
+
+static char *
+rewrite(const char *xml, const vmcRewriteOptions *options,
+        int (*direction)(rewriting *r, xmlNodePtr domain))
+{
+    g_autoptr(xmlDoc) doc = vmcXmlParse(xml);
+    g_autoptr(GPtrArray) domains = doc ? domainsOf(doc) : NULL;
+    g_autoptr(vmcXmlEdit) edit = NULL;
+    rewriting r = { .xml = xml, .doc = doc, .options = options };
+    int ret = doc ? 0 : -1;
+
+    for (guint i = 0; ret == 0 && i < domains->len; i++)
+        ret = direction(&r, g_ptr_array_index(domains, i));
+    edit = r.edit;
+    if (ret < 0)
+        return NULL;
+    return edit ? vmcXmlEditFinish(edit) : g_strdup(xml);
+}
+
+char *
+vmcDomainRewriteForward(const char *xml, const vmcRewriteOptions *options)
+{
+    return mentions(xml, "guestfwd") ? rewrite(xml, options, forwardDomain) : g_strdup(xml);
+}
+
+char *
+vmcDomainRewriteReverse(const char *xml, const vmcRewriteOptions *options)
+{
+    return mentions(xml, options->emulatorDir) ? rewrite(xml, options, reverseDomain)
+                                               : g_strdup(xml);
+}

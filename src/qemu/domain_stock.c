@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Finds the parts of the stock form in a domain: see domain_stock.h. Edits nothing. */
+#include <config.h>
+
+#include "qemu/domain_stock.h"
+
+#include <string.h>
+
+#include "conf/xml.h"
+#include "qemu/qemu_conf.h"
+#include "util/error.h"
+
+static bool
+attributeIs(xmlNodePtr node, const char *name, const char *value)
+{
+    g_autofree char *given = vmcXmlAttribute(node, name);
+
+    return g_strcmp0(given, value) == 0;
+}
+
+static void
+channelFree(gpointer channel)
+{
+    vmcChannelFree(channel);
+}
+
+void
+vmcStockDefFree(vmcStockDef *stock)
+{
+    if (!stock)
+        return;
+    g_ptr_array_unref(stock->arguments);
+    g_ptr_array_unref(stock->channels);
+    g_free(stock);
+}
+
+bool
+vmcStockDefIsOurs(const vmcStockDef *stock)
+{
+    return stock->wrapped || stock->nic || stock->channels->len > 0;
+}
+
+static bool
+isStockNic(xmlNodePtr node)
+{
+    return vmcXmlIs(node, "interface") && attributeIs(node, "type", VMC_STOCK_NIC_TYPE) &&
+           attributeIs(vmcXmlChild(node, "alias"), "name", VMC_STOCK_ALIAS);
+}
+
+xmlNodePtr
+vmcStockNicSource(xmlNodePtr nic)
+{
+    xmlNodePtr source = vmcXmlChild(nic, "source");
+
+    return source && attributeIs(source, "address", VMC_STOCK_NIC_ADDRESS) &&
+           attributeIs(source, "port", VMC_STOCK_NIC_PORT) ? source : NULL;
+}
+
+static void
+devicesParse(vmcStockDef *stock, xmlNodePtr devices, const vmcRewriteOptions *options)
+{
+    for (xmlNodePtr node = vmcXmlFirst(devices); node; node = vmcXmlNext(node)) {
+        if (vmcXmlIs(node, "emulator") && !stock->emulator) {
+            g_autofree char *text = vmcXmlText(node);
+            const char *path = g_strstrip(text);
+
+            stock->emulator = node;
+            stock->wrapped = g_str_has_prefix(path, options->emulatorDir) &&
+                             path[strlen(options->emulatorDir)] == '/';
+        } else if (isStockNic(node) && !stock->nic) {
+            stock->nic = node;
+        }
+    }
+}
+
+/* The next <qemu:arg> behind @node. */
+static xmlNodePtr
+argumentFrom(xmlNodePtr node)
+{
+    while (node && !vmcXmlIsNs(node, VMC_STOCK_URI, "arg"))
+        node = vmcXmlNext(node);
+    return node;
+}
+
+static void
+commandlineParse(vmcStockDef *stock, xmlNodePtr commandline)
+{
+    xmlNodePtr argument = argumentFrom(vmcXmlFirst(commandline));
+
+    stock->commandline = commandline;
+    while (argument) {
+        xmlNodePtr next = argumentFrom(vmcXmlNext(argument));
+        g_autofree char *value = vmcXmlAttribute(next, "value");
+        vmcChannel *channel = value && attributeIs(argument, "value", VMC_STOCK_OPTION)
+                                  ? vmcQemuChannelParse(value) : NULL;
+
+        if (channel) {
+            g_ptr_array_add(stock->channels, channel);
+            g_ptr_array_add(stock->arguments, argument);
+            g_ptr_array_add(stock->arguments, next);
+            next = argumentFrom(vmcXmlNext(next));
+        }
+        argument = next;
+    }
+}
+
+bool
+vmcStockMtuFromString(const char *text, unsigned int *mtu)
+{
+    guint64 value;
+
+    if (!text || !g_ascii_string_to_unsigned(text, 10, VMC_STOCK_MTU_MIN, VMC_STOCK_MTU_MAX, &value,
+                                             NULL))
+        return false;
+    *mtu = (unsigned int)value;
+    return true;
+}
+
+static bool
+isStockMtu(xmlNodePtr node)
+{
+    g_autofree char *value = vmcXmlAttribute(node, "value");
+    unsigned int mtu;
+
+    return vmcXmlIsNs(node, VMC_STOCK_URI, "property") &&
+           attributeIs(node, "name", VMC_STOCK_MTU) && attributeIs(node, "type", "unsigned") &&
+           vmcStockMtuFromString(value, &mtu);
+}
+
+static void
+deviceParse(vmcStockDef *stock, xmlNodePtr device)
+{
+    stock->device = device;
+    for (xmlNodePtr frontend = vmcXmlFirst(device); frontend; frontend = vmcXmlNext(frontend)) {
+        if (!vmcXmlIsNs(frontend, VMC_STOCK_URI, "frontend"))
+            continue;
+        for (xmlNodePtr node = vmcXmlFirst(frontend); node; node = vmcXmlNext(node)) {
+            if (isStockMtu(node))
+                stock->mtu = node;
+        }
+    }
+}
+
+static void
+overrideParse(vmcStockDef *stock, xmlNodePtr override)
+{
+    stock->override = override;
+    for (xmlNodePtr node = vmcXmlFirst(override); node; node = vmcXmlNext(node)) {
+        if (vmcXmlIsNs(node, VMC_STOCK_URI, "device") && attributeIs(node, "alias", VMC_STOCK_ALIAS))
+            deviceParse(stock, node);
+    }
+}
+
+vmcStockDef *
+vmcStockDefParse(xmlNodePtr domain, const vmcRewriteOptions *options)
+{
+    vmcStockDef *stock = g_new0(vmcStockDef, 1);
+
+    stock->arguments = g_ptr_array_new();
+    stock->channels = g_ptr_array_new_with_free_func(channelFree);
+    for (xmlNodePtr node = vmcXmlFirst(domain); node; node = vmcXmlNext(node)) {
+        if (vmcXmlIs(node, "devices"))
+            devicesParse(stock, node, options);
+        else if (vmcXmlIsNs(node, VMC_STOCK_URI, "commandline"))
+            commandlineParse(stock, node);
+        else if (vmcXmlIsNs(node, VMC_STOCK_URI, "override"))
+            overrideParse(stock, node);
+    }
+    vmcErrorReset();
+    return stock;
+}
+
+xmlNodePtr
+vmcStockAnchor(xmlNodePtr parent, const char *const *names)
+{
+    xmlNodePtr anchor = NULL;
+
+    for (xmlNodePtr node = vmcXmlFirst(parent); node; node = vmcXmlNext(node)) {
+        if (!node->ns && g_strv_contains(names, (const char *)node->name))
+            anchor = node;
+    }
+    return anchor;
+}

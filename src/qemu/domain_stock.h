@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the stock libvirt form of our elements looks like, and how it is found
+ * in a document: the one place where the names stand that forward writes and
+ * reverse reads. Private to the rewriting of documents.
+ *
+ * Pure: opens nothing, starts nothing.
+ */
+#pragma once
+
+#include "conf/domain_conf.h"
+#include "conf/xml_edit.h"
+#include "qemu/domain_rewrite.h"
+
+#define VMC_STOCK_URI "http://libvirt.org/schemas/domain/qemu/1.0"
+#define VMC_STOCK_ALIAS "ua-vmchannel"
+#define VMC_STOCK_OPTION "-vmchannel"
+#define VMC_STOCK_NIC_TYPE "client"
+#define VMC_STOCK_NIC_ADDRESS "127.0.0.1"
+#define VMC_STOCK_NIC_PORT "1"
+#define VMC_STOCK_MTU "host_mtu"
+
+/* The NIC's MTU: one frame is at most 65,534 bytes, headers included. */
+#define VMC_STOCK_MTU_MIN 68
+#define VMC_STOCK_MTU_MAX 65520
+
+/* The parts of the stock form in one domain; all nodes are borrowed. */
+typedef struct {
+    xmlNodePtr emulator;        /* <emulator>, wrapped or not; NULL: none */
+    bool wrapped;               /* its path stands below the emulator directory */
+    xmlNodePtr nic;             /* the NIC that carries channels, in its stock form */
+    xmlNodePtr commandline;     /* the last <qemu:commandline> */
+    xmlNodePtr override;        /* the last <qemu:override> */
+    xmlNodePtr device;          /* in one of them, what overrides our NIC */
+    xmlNodePtr mtu;             /* therein, the property host_mtu as we write it */
+    GPtrArray *arguments;       /* xmlNodePtr: two <qemu:arg> for each channel */
+    GPtrArray *channels;        /* vmcChannel *, owned */
+} vmcStockDef;
+
+/*
+ * vmcStockDefParse:
+ * Finds the parts in @domain. An argument of -vmchannel that cannot be read is
+ * left to the user who wrote it. Cannot fail; the caller frees the result.
+ */
+vmcStockDef *vmcStockDefParse(xmlNodePtr domain, const vmcRewriteOptions *options);
+void vmcStockDefFree(vmcStockDef *stock);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcStockDef, vmcStockDefFree)
+
+/* vmcStockDefIsOurs: whether any part of it comes from us. */
+bool vmcStockDefIsOurs(const vmcStockDef *stock);
+
+/* vmcStockMtuFromString: reads an MTU that our NIC can have; @text may be NULL. */
+bool vmcStockMtuFromString(const char *text, unsigned int *mtu);
+
+/* vmcStockNicSource: the NIC's <source> that only the stock form has, or NULL. */
+xmlNodePtr vmcStockNicSource(xmlNodePtr nic);
+
+/*
+ * vmcStockAnchor:
+ * Returns the last child element of @parent whose name (in no namespace) is
+ * one of the NULL-terminated @names, or NULL.
+ */
+xmlNodePtr vmcStockAnchor(xmlNodePtr parent, const char *const *names);
+
+/* One direction for one <domain>; 0, or -1 with an error. */
+int vmcDomainForward(vmcXmlEdit *edit, xmlNodePtr domain, vmcDomainDef *def, vmcStockDef *stock,
+                     const vmcRewriteOptions *options);
+int vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
+                     const vmcRewriteOptions *options);
