@@ -46,7 +46,7 @@ errorGet(void)
 }
 
 static void
-errorSet(int domain, int code, char *message)
+errorTake(int domain, int code, char *message)
 {
     vmcError *error = errorGet();
 
@@ -67,7 +67,7 @@ vmcErrorReport(int domain, int code, const char *format, ...)
     va_start(args, format);
     detail = g_strdup_vprintf(format, args);
     va_end(args);
-    errorSet(domain, code,
+    errorTake(domain, code,
              text ? g_strdup_printf("%s: %s", text, detail) : g_steal_pointer(&detail));
     errno = saved;
 }
@@ -82,9 +82,15 @@ vmcErrorReportSystem(int domain, int errnum, const char *format, ...)
     va_start(args, format);
     detail = g_strdup_vprintf(format, args);
     va_end(args);
-    errorSet(domain, VIR_ERR_SYSTEM_ERROR,
+    errorTake(domain, VIR_ERR_SYSTEM_ERROR,
              g_strdup_printf("%s: %s", detail, g_strerror(errnum)));
     errno = saved;
+}
+
+void
+vmcErrorSet(int domain, int code, const char *message)
+{
+    errorTake(domain, code, g_strdup(message));
 }
 
 const vmcError *
@@ -96,7 +102,7 @@ vmcErrorLast(void)
 void
 vmcErrorReset(void)
 {
-    errorSet(VIR_FROM_NONE, VIR_ERR_OK, g_strdup(""));
+    errorTake(VIR_FROM_NONE, VIR_ERR_OK, g_strdup(""));
 }
 
 const char *

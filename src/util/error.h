@@ -39,6 +39,13 @@ void vmcErrorReportSystem(int domain, int errnum, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
 /*
+ * vmcErrorSet:
+ * Replaces the thread's error by one that somebody else has reported, libvirt
+ * say, whose @message is whole already.
+ */
+void vmcErrorSet(int domain, int code, const char *message);
+
+/*
  * vmcErrorLast:
  * Returns the thread's error: never NULL, with code VIR_ERR_OK and an empty
  * message when nothing was reported. Valid until the thread's next report.
