@@ -2,7 +2,8 @@
 /*
  * Our grammars: what must pass and what must fail (…-invalid.xml) in
  * domainschemadata, every golden domain that the rewriting accepts, and its
- * stock form, by libvirt's own grammar.
+ * stock form, by libvirt's own grammar. And the corpus: what libvirt's grammar
+ * accepts, ours does too, also with channels in it.
  */
 #include <config.h>
 
@@ -11,6 +12,7 @@
 #include <libxml/relaxng.h>
 
 #include "conf/xml.h"
+#include "corpus.h"
 #include "testutils.h"
 
 #define GOLDEN "qemuxml2argvdata"
@@ -86,6 +88,45 @@ testDocument(gconstpointer data)
         g_assert_cmpint(result, ==, 0);
 }
 
+static bool
+accepts(relaxNG *schema, const char *xml)
+{
+    g_autoptr(xmlDoc) doc = vmcXmlParse(xml);
+    xmlRelaxNGValidCtxtPtr validator = xmlRelaxNGNewValidCtxt(schema);
+    int result;
+
+    g_assert_nonnull(doc);
+    xmlRelaxNGSetValidErrors(validator, quiet, quiet, NULL);
+    result = xmlRelaxNGValidateDoc(validator, doc);
+    xmlRelaxNGFreeValidCtxt(validator);
+    return result == 0;
+}
+
+static void
+testCorpus(gconstpointer data)
+{
+    relaxNG *theirs = schemaLoad("domain", true);
+    relaxNG *ours = schemaLoad("domain", false);
+    guint accepted = 0;
+    guint full = 0;
+
+    for (const char *const *path = data; *path; path++) {
+        g_autofree char *xml = testRead(*path);
+        g_autofree char *channels = corpusWithChannels(xml);
+
+        if (!accepts(theirs, xml))
+            continue;
+        accepted++;
+        full += channels != NULL;
+        if (!accepts(ours, xml) || (channels && !accepts(ours, channels))) {
+            g_test_message("%s: not accepted", *path);
+            g_test_fail();
+        }
+    }
+    g_test_message("%u documents accepted as by libvirt, %u of them with channels too", accepted,
+                   full);
+}
+
 static void
 testAbsent(void)
 {
@@ -107,7 +148,7 @@ add(GPtrArray *documents, const char *folder, const char *name, const char *suff
 }
 
 static void
-addAll(GPtrArray *documents)
+addAll(GPtrArray *documents, GStrv corpus)
 {
     g_auto(GStrv) golden = testCases(GOLDEN, ".stock.xml");
     g_auto(GStrv) own = testCases(DATA, ".xml");
@@ -118,19 +159,22 @@ addAll(GPtrArray *documents)
         add(documents, GOLDEN, golden[i], ".xml");
         add(documents, GOLDEN, golden[i], ".stock.xml");
     }
+    if (corpus[0])
+        g_test_add_data_func("/schema/corpus", corpus, testCorpus);
 }
 
 int
 main(int argc, char **argv)
 {
     g_autoptr(GPtrArray) documents = g_ptr_array_new_with_free_func(documentFree);
+    g_auto(GStrv) corpus = corpusDocuments();
     int ret;
 
     g_test_init(&argc, &argv, NULL);
     schemas = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                     (GDestroyNotify)xmlRelaxNGFree);
     if (g_file_test(LIBVIRT_SCHEMAS "/domain.rng", G_FILE_TEST_EXISTS))
-        addAll(documents);
+        addAll(documents, corpus);
     else
         g_test_add_func("/schema/absent", testAbsent);
     ret = g_test_run();
