@@ -240,7 +240,7 @@ nicMtuForward(forward *f, xmlNodePtr nic)
                        size ? size : "", VMC_STOCK_MTU_MIN, VMC_STOCK_MTU_MAX);
         return -1;
     }
-    if (model && !g_str_has_prefix(model, "virtio")) {
+    if (!vmcStockNicHasMtu(nic)) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "<mtu> in <interface type='vmchannel'> with model '%s': only a virtio NIC has it; the guest of another gets its MTU by DHCP",
                        model);

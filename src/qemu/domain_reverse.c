@@ -47,7 +47,8 @@ emulatorReverse(reverse *r)
 static char *
 mtuLine(const reverse *r)
 {
-    g_autofree char *value = vmcXmlAttribute(r->stock->mtu, "value");
+    bool has = r->stock->mtu && vmcStockNicHasMtu(r->stock->nic);
+    g_autofree char *value = has ? vmcXmlAttribute(r->stock->mtu, "value") : NULL;
 
     return value ? g_strdup_printf("<mtu size='%s'/>", value) : NULL;
 }
@@ -80,26 +81,6 @@ isBare(xmlNodePtr nic)
     return true;
 }
 
-static void
-nicReverse(reverse *r)
-{
-    xmlNodePtr nic = r->stock->nic;
-    xmlNodePtr source = vmcStockNicSource(nic);
-    g_autofree char *mtu = mtuLine(r);
-
-    vmcXmlEditAttribute(r->edit, nic, "type", "vmchannel");
-    if (!mtu && isBare(nic)) {
-        vmcXmlEditContent(r->edit, nic, NULL);
-        return;
-    }
-    if (source)
-        vmcXmlEditRemove(r->edit, source);
-    /* An alias is there: the NIC was found by it. */
-    if (mtu)
-        vmcXmlEditInsertBefore(r->edit, behindMtu(nic), mtu);
-    vmcXmlEditRemove(r->edit, vmcXmlChild(nic, "alias"));
-}
-
 /* Whether nothing but what is removed, and white space, stands in @element. */
 static bool
 isEmptied(const reverse *r, xmlNodePtr element)
@@ -124,24 +105,42 @@ removeUpwards(reverse *r, xmlNodePtr node)
 }
 
 static void
+nicReverse(reverse *r)
+{
+    xmlNodePtr nic = r->stock->nic;
+    g_autofree char *mtu = mtuLine(r);
+
+    vmcXmlEditAttribute(r->edit, nic, "type", "vmchannel");
+    if (!mtu && isBare(nic)) {
+        vmcXmlEditContent(r->edit, nic, NULL);
+        return;
+    }
+    /* Its source and alias are there: the NIC was found by them. */
+    vmcXmlEditRemove(r->edit, vmcStockNicSource(nic));
+    if (mtu) {
+        vmcXmlEditInsertBefore(r->edit, behindMtu(nic), mtu);
+        removeUpwards(r, r->stock->mtu);
+    }
+    vmcXmlEditRemove(r->edit, vmcXmlChild(nic, "alias"));
+}
+
+static void
 argumentsReverse(reverse *r)
 {
     GPtrArray *arguments = r->stock->arguments;
-    g_autoptr(GHashTable) parents = g_hash_table_new(NULL, NULL);
+    xmlNodePtr last = NULL;
 
+    for (guint i = 0; i < arguments->len; i++)
+        g_hash_table_add(r->removed, g_ptr_array_index(arguments, i));
     for (guint i = 0; i < arguments->len; i++) {
         xmlNodePtr node = g_ptr_array_index(arguments, i);
 
-        g_hash_table_add(r->removed, node);
-        g_hash_table_add(parents, node->parent);
-    }
-    for (guint i = 0; i < arguments->len; i++) {
-        xmlNodePtr node = g_ptr_array_index(arguments, i);
-
-        if (!isEmptied(r, node->parent))
-            vmcXmlEditRemove(r->edit, node);
-        else if (g_hash_table_remove(parents, node->parent))
+        /* They come parent by parent: each is judged once. */
+        if (node->parent != last && isEmptied(r, node->parent))
             removeNode(r, node->parent);
+        last = node->parent;
+        if (!g_hash_table_contains(r->removed, last))
+            vmcXmlEditRemove(r->edit, node);
     }
 }
 
@@ -232,8 +231,6 @@ vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
         emulatorReverse(&r);
     if (stock->nic)
         nicReverse(&r);
-    if (stock->nic && stock->mtu)
-        removeUpwards(&r, stock->mtu);
     if (stock->channels->len > 0 && devices) {
         channelsReverse(&r, devices);
         argumentsReverse(&r);

@@ -40,13 +40,6 @@ vmcStockDefIsOurs(const vmcStockDef *stock)
     return stock->wrapped || stock->nic || stock->channels->len > 0;
 }
 
-static bool
-isStockNic(xmlNodePtr node)
-{
-    return vmcXmlIs(node, "interface") && attributeIs(node, "type", VMC_STOCK_NIC_TYPE) &&
-           attributeIs(vmcXmlChild(node, "alias"), "name", VMC_STOCK_ALIAS);
-}
-
 xmlNodePtr
 vmcStockNicSource(xmlNodePtr nic)
 {
@@ -54,6 +47,23 @@ vmcStockNicSource(xmlNodePtr nic)
 
     return source && attributeIs(source, "address", VMC_STOCK_NIC_ADDRESS) &&
            attributeIs(source, "port", VMC_STOCK_NIC_PORT) ? source : NULL;
+}
+
+/* One whose source was changed is somebody else's by now. */
+static bool
+isStockNic(xmlNodePtr node)
+{
+    return vmcXmlIs(node, "interface") && attributeIs(node, "type", VMC_STOCK_NIC_TYPE) &&
+           attributeIs(vmcXmlChild(node, "alias"), "name", VMC_STOCK_ALIAS) &&
+           vmcStockNicSource(node);
+}
+
+bool
+vmcStockNicHasMtu(xmlNodePtr nic)
+{
+    g_autofree char *model = vmcXmlAttribute(vmcXmlChild(nic, "model"), "type");
+
+    return !model || g_str_has_prefix(model, "virtio");
 }
 
 static void

@@ -52,6 +52,9 @@ bool vmcStockDefIsOurs(const vmcStockDef *stock);
 /* vmcStockMtuFromString: reads an MTU that our NIC can have; @text may be NULL. */
 bool vmcStockMtuFromString(const char *text, unsigned int *mtu);
 
+/* vmcStockNicHasMtu: whether a NIC, in either form, is of a model that takes host_mtu. */
+bool vmcStockNicHasMtu(xmlNodePtr nic);
+
 /* vmcStockNicSource: the NIC's <source> that only the stock form has, or NULL. */
 xmlNodePtr vmcStockNicSource(xmlNodePtr nic);
 

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Rewriting beyond the golden documents: options, hostile documents, and
+ * damaged ones, which may be refused but never crash or lose what they had.
+ */
+#include <config.h>
+
+#include <string.h>
+
+#include "conf/xml.h"
+#include "qemu/domain_rewrite.h"
+#include "testutils.h"
+#include "util/error.h"
+
+#define DIR "/usr/libexec/vmchannel/emulator"
+
+static const vmcRewriteOptions options = { .emulatorDir = DIR };
+
+static char *
+golden(const char *name)
+{
+    g_autofree char *file = g_strdup_printf("qemuxml2argvdata/%s", name);
+    g_autofree char *path = testPath(file);
+    char *text = testRead(path);
+
+    g_assert_nonnull(text);
+    return text;
+}
+
+/* Neither form's NIC may reach domxml-to-native, nor what overrides it. */
+static void
+testWithoutNic(void)
+{
+    static const char *const names[] = {
+        "unix-connect.xml", "unix-connect.stock.xml", "nic-by-itself.xml",
+        "interface-short-form.xml", "user-override-of-our-nic.xml",
+    };
+    const vmcRewriteOptions without = { .emulatorDir = DIR, .withoutNic = true };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *xml = golden(names[i]);
+        g_autofree char *stock = vmcDomainRewriteForward(xml, &without);
+
+        g_assert_nonnull(stock);
+        g_assert_null(strstr(stock, "<interface"));
+        g_assert_null(strstr(stock, "ua-vmchannel"));
+        g_assert_nonnull(strstr(stock, "<qemu:arg value='-vmchannel'/>"));
+    }
+}
+
+static const struct {
+    const char *arch;
+    const char *given;          /* options' emulator */
+    const char *emulator;
+} emulators[] = {
+    { "x86_64", NULL, "/usr/bin/qemu-system-x86_64" },
+    { "i686", NULL, "/usr/bin/qemu-system-i386" },
+    { "aarch64", NULL, "/usr/bin/qemu-system-aarch64" },
+    { "armv7l", NULL, "/usr/bin/qemu-system-arm" },
+    { "ppc64le", NULL, "/usr/bin/qemu-system-ppc64" },
+    { "s390x", NULL, "/usr/bin/qemu-system-s390x" },
+    { "x86_64", "/usr/libexec/qemu-kvm", "/usr/libexec/qemu-kvm" },
+};
+
+static void
+testEmulator(void)
+{
+    static const char *const written[] = { "", "<emulator/>", "<emulator> </emulator>" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(emulators) * G_N_ELEMENTS(written); i++) {
+        size_t row = i / G_N_ELEMENTS(written);
+        const vmcRewriteOptions given = {
+            .emulatorDir = DIR, .emulator = emulators[row].given,
+        };
+        g_autofree char *xml = g_strdup_printf(
+            "<domain type='kvm'>\n  <os><type arch='%s'>hvm</type></os>\n  <devices>%s\n"
+            "    <vmchannel type='null'>\n      <target port='600'/>\n    </vmchannel>\n"
+            "  </devices>\n</domain>\n", emulators[row].arch, written[i % G_N_ELEMENTS(written)]);
+        g_autofree char *expected = g_strdup_printf("<emulator>" DIR "%s</emulator>",
+                                                    emulators[row].emulator);
+        g_autofree char *stock = vmcDomainRewriteForward(xml, &given);
+        g_autofree char *back = NULL;
+
+        g_assert_nonnull(stock);
+        g_assert_nonnull(strstr(stock, expected));
+        back = vmcDomainRewriteReverse(stock, &options);
+        g_assert_null(strstr(back, DIR));
+        g_assert_nonnull(strstr(back, emulators[row].emulator));
+    }
+}
+
+/* An emulator path in other characters than ours is unwrapped all the same. */
+static void
+testEmulatorSpelling(void)
+{
+    static const char *const spellings[] = {
+        "&#47;usr/libexec/vmchannel/emulator/bin/q", "<![CDATA[" DIR "/bin/q]]>",
+        "\n  " DIR "/bin/q\n",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(spellings); i++) {
+        g_autofree char *xml =
+            g_strdup_printf("<domain type='kvm'><devices><emulator>%s</emulator></devices></domain>",
+                            spellings[i]);
+        g_autofree char *back = vmcDomainRewriteReverse(xml, &options);
+
+        g_assert_nonnull(back);
+        g_assert_nonnull(strstr(back, "/bin/q"));
+        g_assert_null(strstr(back, "libexec"));
+    }
+}
+
+/* Domains stand in some documents only, and nowhere deep in them. */
+static void
+testElsewhere(void)
+{
+    static const char *const documents[] = {
+        "<network><domain name='vmchannel'/></network>",
+        "<domain type='kvm'><metadata><domain><devices><vmchannel/></devices></domain></metadata>"
+        "</domain>",
+        "<x:domain xmlns:x='urn:x'><devices><vmchannel/></devices></x:domain>",
+        "<vmchannel type='null'><target port='1'/></vmchannel>",
+        "<domain type='kvm'><x:devices xmlns:x='urn:x'><vmchannel/></x:devices></domain>",
+        "<domain type='kvm'><devices><x:vmchannel xmlns:x='urn:x'/></devices></domain>",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(documents); i++) {
+        g_autofree char *forward = vmcDomainRewriteForward(documents[i], &options);
+        g_autofree char *reverse = vmcDomainRewriteReverse(documents[i], &options);
+
+        g_assert_cmpstr(forward, ==, documents[i]);
+        g_assert_cmpstr(reverse, ==, documents[i]);
+    }
+}
+
+/* What a user wrote into the parts that are ours is not taken for ours. */
+static void
+testLookalikes(void)
+{
+    static const char *const parts[] = {
+        "<devices><interface type='client'><alias name='ua-mine'/></interface></devices>",
+        "<devices><interface type='user'><alias name='ua-vmchannel'/></interface></devices>",
+        "<qemu:commandline><qemu:arg value='-vmchannel'/></qemu:commandline>",
+        "<qemu:commandline><qemu:arg value='-vmchannel'/><qemu:arg value='0:null'/>"
+        "</qemu:commandline>",
+        "<qemu:commandline><qemu:arg/><qemu:arg value='600:null'/></qemu:commandline>",
+        "<qemu:override><qemu:device alias='ua-vmchannel'/></qemu:override>",
+        "<commandline><arg value='-vmchannel'/><arg value='600:null'/></commandline>",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *xml = g_strdup_printf(
+            "<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>%s</domain>",
+            parts[i]);
+        g_autofree char *forward = vmcDomainRewriteForward(xml, &options);
+        g_autofree char *reverse = vmcDomainRewriteReverse(xml, &options);
+
+        g_assert_cmpstr(forward, ==, xml);
+        g_assert_cmpstr(reverse, ==, xml);
+    }
+}
+
+/* A comment of the user's keeps the element that it stands in. */
+static void
+testCommentKept(void)
+{
+    static const char xml[] =
+        "<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n"
+        "  <devices>\n    <emulator>" DIR "/q</emulator>\n  </devices>\n"
+        "  <qemu:commandline>\n    <!-- mine -->\n    <qemu:arg value='-vmchannel'/>\n"
+        "    <qemu:arg value='600:null'/>\n  </qemu:commandline>\n</domain>\n";
+    g_autofree char *back = vmcDomainRewriteReverse(xml, &options);
+
+    g_assert_nonnull(strstr(back, "  <qemu:commandline>\n    <!-- mine -->\n  </qemu:commandline>"));
+    g_assert_nonnull(strstr(back, "xmlns:qemu="));
+    g_assert_nonnull(strstr(back, "<vmchannel type='null'>"));
+}
+
+static char *
+repeated(const char *head, const char *unit, size_t times, const char *tail)
+{
+    GString *out = g_string_new(head);
+
+    while (times-- > 0)
+        g_string_append(out, unit);
+    g_string_append(out, tail);
+    return g_string_free(out, FALSE);
+}
+
+static void
+testHostile(void)
+{
+    static const char head[] = "<domain type='kvm'><!-- vmchannel -->";
+    g_autofree char *deep = repeated(head, "<a>", 100000, "");
+    g_autofree char *wide = repeated(head, " ", 4 * 1024 * 1024, "</domain>");
+    g_autofree char *bomb = g_strconcat(
+        "<!DOCTYPE a [<!ENTITY a 'vmchannel'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>"
+        "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]>", head, "&c;</domain>", NULL);
+    const struct {
+        const char *xml;
+        const char *error;
+    } documents[] = {
+        { deep, "XML error: line 1: Excessive depth in document" },
+        { wide, "XML error: document is larger than 4194304 bytes" },
+        { bomb, "XML error: line 1: a domain document cannot have a document type declaration" },
+        { "<domain>vmchannel</domian>", "XML error: line 1: Opening and ending tag mismatch" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(documents); i++) {
+        g_assert_null(vmcDomainRewriteForward(documents[i].xml, &options));
+        g_assert_true(g_str_has_prefix(vmcErrorLast()->message, documents[i].error));
+        g_assert_null(vmcDomainRewriteReverse(documents[i].xml, &options));
+    }
+    vmcErrorReset();
+}
+
+/* Many of everything at once, up to libvirt's limit, in one pass. */
+static void
+testLarge(void)
+{
+    GString *xml = g_string_new("<domain type='kvm'>\n  <devices>\n    <emulator>/q</emulator>\n");
+    g_autofree char *stock = NULL;
+    g_autofree char *back = NULL;
+
+    for (int i = 1; i <= 20000; i++) {
+        g_string_append_printf(xml, "    <vmchannel type='null'>\n      <target port='%d'/>\n"
+                               "    </vmchannel>\n", i);
+    }
+    g_string_append(xml, "  </devices>\n</domain>\n");
+    stock = vmcDomainRewriteForward(xml->str, &options);
+    g_assert_nonnull(stock);
+    back = vmcDomainRewriteReverse(stock, &options);
+    g_assert_nonnull(back);
+    g_assert_cmpuint(strlen(back), >=, xml->len);
+    g_string_free(xml, TRUE);
+}
+
+/* Overwrites, drops or doubles a few bytes. */
+static char *
+damage(const char *text)
+{
+    static const char bytes[] = "<>/'\"= &;!-[]?\n:vmchanel0x\xc3\xff";
+    GString *out = g_string_new(text);
+
+    for (int n = g_test_rand_int_range(1, 4); n > 0; n--) {
+        gssize at = g_test_rand_int_range(0, (gint32)out->len);
+        gssize wanted = g_test_rand_int_range(1, 40);
+        gssize length = MIN(wanted, (gssize)out->len - at);
+        g_autofree char *part = g_strndup(out->str + at, (gsize)length);
+
+        switch (g_test_rand_int_range(0, 3)) {
+        case 0:
+            out->str[at] = bytes[g_test_rand_int_range(0, sizeof(bytes) - 1)];
+            break;
+        case 1:
+            g_string_erase(out, at, length);
+            break;
+        default:
+            g_string_insert(out, g_test_rand_int_range(0, (gint32)out->len), part);
+            break;
+        }
+        if (out->len == 0)
+            break;
+    }
+    return g_string_free(out, FALSE);
+}
+
+/*
+ * Whatever comes out is a document. One whose stock form was damaged may come
+ * back with something that forward refuses.
+ */
+static void
+checkResult(const char *xml)
+{
+    g_autofree char *stock = vmcDomainRewriteForward(xml, &options);
+    g_autofree char *back = stock ? vmcDomainRewriteReverse(stock, &options) : NULL;
+    g_autofree char *again = back ? vmcDomainRewriteForward(back, &options) : NULL;
+    g_autoptr(xmlDoc) doc = again && strstr(again, "vmchannel") ? vmcXmlParse(again) : NULL;
+
+    if (!stock) {
+        g_assert_cmpstr(vmcErrorLast()->message, !=, "");
+        return;
+    }
+    g_assert_nonnull(back);
+    if (!again)
+        g_assert_cmpstr(vmcErrorLast()->message, !=, "");
+    else
+        g_assert_true(doc || !strstr(again, "vmchannel"));
+}
+
+static void
+testDamaged(void)
+{
+    g_auto(GStrv) names = testCases("qemuxml2argvdata", ".stock.xml");
+    int rounds = g_test_slow() ? 2000 : 50;
+
+    for (guint i = 0; names[i]; i++) {
+        g_autofree char *plain = g_strconcat(names[i], ".xml", NULL);
+        g_autofree char *stock = g_strconcat(names[i], ".stock.xml", NULL);
+        g_autofree char *plainText = golden(plain);
+        g_autofree char *stockText = golden(stock);
+
+        for (int round = 0; round < rounds * 2; round++) {
+            g_autofree char *damaged = damage(round % 2 ? stockText : plainText);
+
+            vmcErrorReset();
+            checkResult(damaged);
+        }
+    }
+    vmcErrorReset();
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/rewrite/without-nic", testWithoutNic);
+    g_test_add_func("/rewrite/emulator", testEmulator);
+    g_test_add_func("/rewrite/emulator-spelling", testEmulatorSpelling);
+    g_test_add_func("/rewrite/elsewhere", testElsewhere);
+    g_test_add_func("/rewrite/lookalikes", testLookalikes);
+    g_test_add_func("/rewrite/comment-kept", testCommentKept);
+    g_test_add_func("/rewrite/hostile", testHostile);
+    g_test_add_func("/rewrite/large", testLarge);
+    g_test_add_func("/rewrite/damaged", testDamaged);
+    return g_test_run();
+}
