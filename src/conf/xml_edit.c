@@ -331,13 +331,11 @@ vmcXmlEditContent(vmcXmlEdit *self, xmlNodePtr element, const char *text)
 {
     const vmcXmlSpan *span = vmcXmlEditSpan(self, element);
     g_autofree char *name = writtenName(self, element);
-    g_autofree char *whole = g_strdup_printf(">%s</%s>", text ? text : "", name);
+    g_autofree char *whole = g_strdup_printf(">%s</%s>", text, name);
 
-    if (!text && !span->empty)
-        vmcXmlEditBytes(self, span->content - 1, span->end, "/>");
-    else if (text && span->empty)
+    if (span->empty)
         vmcXmlEditBytes(self, span->content - 2, span->content, whole);
-    else if (text)
+    else
         vmcXmlEditBytes(self, span->content, span->contentEnd, text);
 }
 

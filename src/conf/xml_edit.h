@@ -73,7 +73,7 @@ void vmcXmlEditInsertBefore(vmcXmlEdit *edit, xmlNodePtr sibling, const char *te
  */
 void vmcXmlEditInsertFirst(vmcXmlEdit *edit, xmlNodePtr parent, const char *text);
 
-/* vmcXmlEditContent: replaces all that is in @element; NULL writes it as "<a/>". */
+/* vmcXmlEditContent: replaces all that is in @element, which may have been written empty. */
 void vmcXmlEditContent(vmcXmlEdit *edit, xmlNodePtr element, const char *text);
 
 /*

@@ -68,19 +68,6 @@ behindMtu(xmlNodePtr nic)
     return NULL;
 }
 
-static bool
-isBare(xmlNodePtr nic)
-{
-    for (xmlNodePtr node = nic->children; node; node = node->next) {
-        bool ours = node->type == XML_ELEMENT_NODE &&
-                    (node == vmcStockNicSource(nic) || vmcXmlIs(node, "alias"));
-
-        if (!ours && !xmlIsBlankNode(node))
-            return false;
-    }
-    return true;
-}
-
 /* Whether nothing but what is removed, and white space, stands in @element. */
 static bool
 isEmptied(const reverse *r, xmlNodePtr element)
@@ -111,10 +98,6 @@ nicReverse(reverse *r)
     g_autofree char *mtu = mtuLine(r);
 
     vmcXmlEditAttribute(r->edit, nic, "type", "vmchannel");
-    if (!mtu && isBare(nic)) {
-        vmcXmlEditContent(r->edit, nic, NULL);
-        return;
-    }
     /* Its source and alias are there: the NIC was found by them. */
     vmcXmlEditRemove(r->edit, vmcStockNicSource(nic));
     if (mtu) {
