@@ -735,6 +735,15 @@ static const struct {
       "> A seq=1 ack=2001 len=1000\n"
       "> A seq=1001 len=500\n"
       "= sink=2000\n" },
+    { "full-link-hinders-no-host",
+      CONNECT
+      "host room=0\n"
+      "link full\n"
+      "< FA seq=1 len=10\n"
+      "host room=100\n"
+      "= sink=10 shut=1\n"
+      "link writable\n"
+      "> A ack=12\n" },
     { "full-link-keeps-an-ack",
       CONNECT
       "link full\n"

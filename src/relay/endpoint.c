@@ -405,8 +405,7 @@ vmcEndpointConnReadable(vmcEndpoint *ep, vmcEndpointConn *conn)
 void
 vmcEndpointConnWritable(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
-    conn->drainDue = true;
-    vmcTcpDue(ep, conn);
+    vmcTcpDrain(ep, conn);
 }
 
 void

@@ -55,7 +55,11 @@ typedef enum {
     VMC_ENDPOINT_OPEN_WAIT,     /* vmcEndpointConnOpened() comes later */
 } vmcEndpointOpen;
 
-/* What the endpoint asks of its owner; @opaque is vmcEndpointNew()'s. */
+/*
+ * What the endpoint asks of its owner; @opaque is vmcEndpointNew()'s. None of
+ * these may call the endpoint back, but for vmcEndpointConnSetHost() in open()
+ * and vmcEndpointConnReadable() anywhere.
+ */
 typedef struct {
     /*
      * Sends one frame to the guest. Returns false when the link is full: the
@@ -152,7 +156,12 @@ vmcTime vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, bool linkBusy);
 /* vmcEndpointLinkWritable: the link takes frames again after send() said no. */
 void vmcEndpointLinkWritable(vmcEndpoint *ep, vmcTime now);
 
-/* What the owner tells about one connection; frames leave at the next flush. */
+/*
+ * What the owner tells about one connection; frames leave at the next flush.
+ * Opened (with @ok false), Writable and Reset may call close() before they
+ * return. Opened is for OPEN_WAIT and means nothing otherwise. Writable hands
+ * over the bytes that wait, also while the link is full.
+ */
 void vmcEndpointConnSetHost(vmcEndpointConn *conn, void *host);
 void vmcEndpointConnOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, bool ok);
 void vmcEndpointConnReadable(vmcEndpoint *ep, vmcEndpointConn *conn);

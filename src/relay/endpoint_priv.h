@@ -48,7 +48,6 @@ struct _vmcEndpointConn {
     bool ackDue:1;              /* an ACK is to be sent, now */
     bool resendDue:1;           /* the segment at sndUna is to be sent again */
     bool rstDue:1;              /* the only thing left to do is a RST */
-    bool drainDue:1;            /* the host side may take buffered bytes */
     bool idle:1;                /* peek() said 0 at sndMax */
     bool finReceived:1;         /* rcvNxt is past the guest's FIN */
     bool shutDone:1;            /* shut() was called */

@@ -704,6 +704,28 @@ shutWhenDrained(vmcEndpoint *ep, vmcEndpointConn *conn)
     return finishWhenDone(ep, conn);
 }
 
+/* The window update that this may allow leaves at the flush. */
+void
+vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    size_t first = MIN(conn->bufferLen, VMC_ENDPOINT_CONN_BUFFER - conn->bufferHead);
+    struct iovec iov[2];
+    ssize_t n;
+
+    vmcTcpDue(ep, conn);
+    if (conn->bufferLen == 0)
+        return;
+    iov[0] = (struct iovec) { conn->buffer + conn->bufferHead, first };
+    iov[1] = (struct iovec) { conn->buffer, conn->bufferLen - first };
+    n = hostWrite(ep, conn, iov, iov[1].iov_len > 0 ? 2 : 1, conn->bufferLen);
+    if (n < 0) {
+        vmcTcpAbort(ep, conn);
+        return;
+    }
+    bufferTake(conn, (size_t)n);
+    shutWhenDrained(ep, conn);
+}
+
 static void
 inputFin(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
@@ -970,27 +992,6 @@ outputSyn(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 }
 
 static bool
-outputBuffer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
-{
-    size_t first = MIN(conn->bufferLen, VMC_ENDPOINT_CONN_BUFFER - conn->bufferHead);
-    struct iovec iov[2];
-    ssize_t n;
-
-    if (!conn->drainDue || conn->bufferLen == 0)
-        return true;
-    conn->drainDue = false;
-    iov[0] = (struct iovec) { conn->buffer + conn->bufferHead, first };
-    iov[1] = (struct iovec) { conn->buffer, conn->bufferLen - first };
-    n = hostWrite(ep, conn, iov, iov[1].iov_len > 0 ? 2 : 1, conn->bufferLen);
-    if (n < 0) {
-        vmcTcpAbort(ep, conn);
-        return outputReset(ep, conn, now);
-    }
-    bufferTake(conn, (size_t)n);
-    return shutWhenDrained(ep, conn);
-}
-
-static bool
 outputResend(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
     if (!conn->resendDue || !states[conn->state].sends || conn->sndUna == conn->sndMax)
@@ -1045,7 +1046,7 @@ void
 vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
     static bool (*const steps[])(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now) = {
-        outputReset, outputSyn, outputBuffer, outputResend, outputData, outputAck,
+        outputReset, outputSyn, outputResend, outputData, outputAck,
     };
 
     notDue(ep, conn);

@@ -22,6 +22,9 @@ vmcTime vmcTcpNextTimer(const vmcEndpointConn *conn);
 /* vmcTcpOpened: the host side of a DIALLING connection is there. */
 void vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 
+/* vmcTcpDrain: the host side takes bytes again; @conn may be gone afterwards. */
+void vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn);
+
 /* vmcTcpAbort: ends @conn by RST; it is gone once the RST is sent. */
 void vmcTcpAbort(vmcEndpoint *ep, vmcEndpointConn *conn);
 
