@@ -1,14 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The endpoint's TCP: what a segment, a timer or the host side does to one
- * connection. Not for the owner of the endpoint. Pure: see endpoint.h.
+ * The endpoint's TCP: what a segment (tcp_input.c), a flush or a timer
+ * (tcp_output.c) does to one connection, and what both need (tcp.c). Not for
+ * the owner of the endpoint. Pure: see endpoint.h.
  */
 #pragma once
 
 #include "relay/endpoint_priv.h"
 
+#define VMC_TCP_MSEC ((vmcTime)1000)
+#define VMC_TCP_WINDOW_MAX (256 * 1024)         /* bytes promised, and bytes in flight */
+#define VMC_TCP_WINDOW_STEP (32 * 1024)         /* a window that opened by this is told */
+
+/* What a connection in a state does. */
+typedef struct {
+    bool pending;               /* counts as such */
+    bool synced;                /* both sides know each other's numbers */
+    bool receives;              /* guest bytes may still come */
+    bool sends;                 /* host bytes or our FIN may be sent, or sent again */
+    vmcTcpState onFin;          /* after the guest's FIN */
+    vmcTcpState onSend;         /* after our FIN was sent */
+    vmcTcpState onAck;          /* after our FIN was acknowledged */
+} vmcTcpStateRow;
+
+extern const vmcTcpStateRow vmcTcpStates[];
+
 /* vmcTcpInput: a segment for one of our addresses. False: it was dropped. */
 bool vmcTcpInput(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame);
+
+/* vmcTcpDrain: the host side takes bytes again; @conn may be gone afterwards. */
+void vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn);
+
+/* vmcTcpOpened: the host side of a DIALLING connection is there. */
+void vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 
 /* vmcTcpOutput: sends all that is due on @conn, which may be gone afterwards. */
 void vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
@@ -16,26 +40,63 @@ void vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 /* vmcTcpTimer: does what is due on @conn, which may be gone afterwards. */
 void vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, bool linkBusy);
 
-/* vmcTcpNextTimer: when vmcTcpTimer() has something to do, or NEVER. */
-vmcTime vmcTcpNextTimer(const vmcEndpointConn *conn);
-
-/* vmcTcpOpened: the host side of a DIALLING connection is there. */
-void vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
-
-/* vmcTcpDrain: the host side takes bytes again; @conn may be gone afterwards. */
-void vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn);
-
-/* vmcTcpAbort: ends @conn by RST; it is gone once the RST is sent. */
-void vmcTcpAbort(vmcEndpoint *ep, vmcEndpointConn *conn);
-
-/* vmcTcpFree: forgets @conn without a word to anyone. */
-void vmcTcpFree(vmcEndpoint *ep, vmcEndpointConn *conn);
-
-/* vmcTcpDetach: close(), once. */
-void vmcTcpDetach(vmcEndpoint *ep, vmcEndpointConn *conn, bool reset);
-
-/* vmcTcpDue: @conn has something to do at the next flush. */
-void vmcTcpDue(vmcEndpoint *ep, vmcEndpointConn *conn);
-
 /* vmcTcpSendRoom: bytes that the guest's window and our own limit let out. */
 size_t vmcTcpSendRoom(const vmcEndpointConn *conn);
+
+/*
+ * The life of a connection.
+ * vmcTcpDue: it has something to do at the next flush.
+ * vmcTcpDetach: close(), once. vmcTcpFree: forgets it without a word to anyone.
+ * vmcTcpDrop: both. vmcTcpAbort: ends it by RST; it is gone once that is sent.
+ * vmcTcpFinish: ends it when both directions are done; false when it is gone.
+ */
+void vmcTcpDue(vmcEndpoint *ep, vmcEndpointConn *conn);
+void vmcTcpNotDue(vmcEndpoint *ep, vmcEndpointConn *conn);
+void vmcTcpDetach(vmcEndpoint *ep, vmcEndpointConn *conn, bool reset);
+void vmcTcpFree(vmcEndpoint *ep, vmcEndpointConn *conn);
+void vmcTcpDrop(vmcEndpoint *ep, vmcEndpointConn *conn);
+void vmcTcpAbort(vmcEndpoint *ep, vmcEndpointConn *conn);
+bool vmcTcpFinish(vmcEndpoint *ep, vmcEndpointConn *conn);
+void vmcTcpSetState(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTcpState state);
+void vmcTcpEnterState(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, vmcTcpState state);
+
+/*
+ * Its timers. vmcTcpNextTimer: when vmcTcpTimer() has something to do, or NEVER.
+ * vmcTcpArmRtx: unless it runs. vmcTcpRestartRtx: anew, from the first interval.
+ */
+vmcTime vmcTcpNextTimer(const vmcEndpointConn *conn);
+void vmcTcpSetTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime *timer, vmcTime at);
+vmcTime vmcTcpRtxInterval(const vmcEndpointConn *conn);
+void vmcTcpArmRtx(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
+void vmcTcpRestartRtx(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
+
+/* Its receive window in bytes: still open, at most, and what there is room for. */
+uint32_t vmcTcpOpenWindow(const vmcEndpointConn *conn);
+uint32_t vmcTcpWindowLimit(const vmcEndpointConn *conn);
+uint32_t vmcTcpWantedWindow(const vmcEndpoint *ep, const vmcEndpointConn *conn);
+
+/* Segments; those that return bool say whether the link took it. */
+bool vmcTcpSendSegment(vmcEndpoint *ep, vmcEndpointConn *conn, uint32_t seq, uint8_t flags,
+                       size_t len);
+bool vmcTcpSendReset(vmcEndpoint *ep, const vmcEndpointConn *conn);
+void vmcTcpAnswerReset(vmcEndpoint *ep, const vmcFrame *frame);
+void vmcTcpAckSoon(vmcEndpoint *ep, vmcEndpointConn *conn);
+
+/* Sequence numbers wrap: @a before @b means by less than half the circle. */
+static inline bool
+vmcTcpBefore(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0;
+}
+
+static inline size_t
+vmcTcpInFlight(const vmcEndpointConn *conn)
+{
+    return conn->sndNxt - conn->sndUna;
+}
+
+static inline size_t
+vmcTcpBufferRoom(const vmcEndpointConn *conn)
+{
+    return VMC_ENDPOINT_CONN_BUFFER - conn->bufferLen;
+}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a segment of the guest does to its connection: see tcp.h. It answers at
+ * once only where the guest counts the answers. Pure: it acts only through the
+ * owner's vmcEndpointOps. Nothing in a segment is believed before it is checked
+ * against what the connection knows.
+ */
+#include <config.h>
+
+#include "relay/tcp.h"
+
+#include <string.h>
+
+enum {
+    MSS_DEFAULT = 536,
+    MSS_MIN = 88,
+    DUPLICATES = 3,             /* ACKs that make a fast retransmission */
+};
+
+#define DELAYED_ACK (5 * VMC_TCP_MSEC)
+#define BAD_ACK_INTERVAL (10 * VMC_TCP_MSEC)
+#define DIALLING_TIME (75000 * VMC_TCP_MSEC)    /* after the last SYN; guests wait up to 64 s */
+
+/* RFC 6528: a hash of the connection, and a clock that ticks every 4 us. */
+static uint32_t
+initialSequence(const vmcEndpoint *ep, const vmcEndpointTuple *tuple, vmcTime now)
+{
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    uint8_t digest[32];
+    gsize len = sizeof(digest);
+    uint32_t hash;
+
+    g_checksum_update(checksum, ep->config.secret, sizeof(ep->config.secret));
+    g_checksum_update(checksum, (const guchar *)&tuple->address, sizeof(tuple->address));
+    g_checksum_update(checksum, (const guchar *)&tuple->port, sizeof(tuple->port));
+    g_checksum_update(checksum, (const guchar *)&tuple->peer, sizeof(tuple->peer));
+    g_checksum_update(checksum, (const guchar *)&tuple->peerPort, sizeof(tuple->peerPort));
+    g_checksum_get_digest(checksum, digest, &len);
+    memcpy(&hash, digest, sizeof(hash));
+    return hash + (uint32_t)(now / 4);
+}
+
+static vmcEndpointConn *
+connNew(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const vmcFrame *frame,
+        void *channel, vmcTime now)
+{
+    const vmcSegment *syn = &frame->segment;
+    vmcEndpointConn *conn = g_new0(vmcEndpointConn, 1);
+    uint16_t mss = syn->mss != 0 ? syn->mss : MSS_DEFAULT;
+
+    conn->tuple = *tuple;
+    memcpy(conn->mac, frame->address.srcMac, VMC_MAC_LEN);
+    conn->state = VMC_TCP_DIALLING;
+    conn->channel = channel;
+    conn->dirtyLink.data = conn->lingerLink.data = conn;
+    conn->irs = syn->seq;
+    conn->rcvNxt = conn->rcvEdge = conn->rcvAcked = syn->seq + 1;
+    conn->rcvMss = MSS_DEFAULT;
+    conn->rcvScale = syn->scale;
+    conn->sndScale = (uint8_t)MAX(syn->scale, 0);
+    conn->sndMss = (uint16_t)CLAMP(mss, MSS_MIN, ep->config.mtu - VMC_IP_LEN - VMC_TCP_LEN);
+    conn->sndWnd = conn->sndWndMax = syn->window;
+    conn->iss = initialSequence(ep, tuple, now);
+    conn->sndUna = conn->sndNxt = conn->sndMax = conn->iss;
+    conn->rtxAt = conn->ackAt = conn->endAt = conn->deadline.at = VMC_TIME_NEVER;
+    return conn;
+}
+
+void
+vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+{
+    vmcTcpSetState(ep, conn, VMC_TCP_SYN_RECEIVED);
+    conn->endAt = VMC_TIME_NEVER;
+    conn->sndNxt = conn->sndMax = conn->iss + 1;
+    conn->synDue = true;
+    vmcTcpSetTimer(ep, conn, &conn->rtxAt, now + vmcTcpRtxInterval(conn));
+    vmcTcpDue(ep, conn);
+}
+
+static void
+openConn(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, const vmcFrame *frame,
+         void *channel)
+{
+    vmcEndpointConn *conn = connNew(ep, tuple, frame, channel, now);
+    vmcEndpointOpen answer = ep->ops->open(ep->opaque, channel, conn, &conn->tuple);
+
+    if (answer == VMC_ENDPOINT_OPEN_REFUSED) {
+        g_free(conn);
+        vmcTcpAnswerReset(ep, frame);
+        return;
+    }
+    g_hash_table_add(ep->conns, conn);
+    conn->attached = true;
+    ep->attached++;
+    ep->pending++;
+    if (answer == VMC_ENDPOINT_OPEN_OK)
+        vmcTcpOpened(ep, conn, now);
+    else
+        vmcTcpSetTimer(ep, conn, &conn->endAt, now + DIALLING_TIME);
+}
+
+static void *
+findChannel(const vmcEndpoint *ep, const vmcEndpointTuple *tuple)
+{
+    for (unsigned int i = 0; i < ep->channels->len; i++) {
+        const vmcEndpointChannel *entry = &g_array_index(ep->channels, vmcEndpointChannel, i);
+
+        if (entry->port == tuple->port && entry->address.s_addr == tuple->address.s_addr)
+            return entry->channel;
+    }
+    return NULL;
+}
+
+/* A SYN that belongs to no connection (any more). */
+static bool
+inputOpen(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, const vmcFrame *frame)
+{
+    void *channel = findChannel(ep, tuple);
+
+    if (!channel) {
+        vmcTcpAnswerReset(ep, frame);
+        return true;
+    }
+    if (ep->attached >= VMC_ENDPOINT_MAX_CONNS || ep->pending >= VMC_ENDPOINT_MAX_PENDING) {
+        ep->stats.limited++;
+        return false;
+    }
+    openConn(ep, now, tuple, frame, channel);
+    return true;
+}
+
+/* An ACK to a segment that should not have come: two such ends must not loop. */
+static void
+ackBad(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+{
+    if (now < conn->badAckAt)
+        return;
+    conn->badAckAt = now + BAD_ACK_INTERVAL;
+    vmcTcpAckSoon(ep, conn);
+}
+
+/* A RST counts when it is exact; one elsewhere in the window is questioned. */
+static void
+inputReset(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcSegment *in)
+{
+    if (in->seq == conn->rcvNxt)
+        vmcTcpDrop(ep, conn);
+    else if (vmcTcpStates[conn->state].synced && in->seq - conn->rcvNxt < vmcTcpOpenWindow(conn))
+        ackBad(ep, conn, now);
+}
+
+/* The SYN that began this connection, once more. */
+static void
+inputSynAgain(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+{
+    if (conn->state == VMC_TCP_DIALLING) {
+        vmcTcpSetTimer(ep, conn, &conn->endAt, now + DIALLING_TIME);
+    } else if (conn->state == VMC_TCP_SYN_RECEIVED) {
+        conn->synDue = true;
+        vmcTcpDue(ep, conn);
+    } else {
+        ackBad(ep, conn, now);
+    }
+}
+
+/* Whether the segment touches the window, its edges included. */
+static bool
+inWindow(const vmcEndpointConn *conn, const vmcFrame *frame)
+{
+    uint32_t end = frame->segment.seq + (uint32_t)frame->len +
+        ((frame->segment.flags & VMC_TCP_FIN) != 0);
+
+    return !vmcTcpBefore(end, conn->rcvNxt) &&
+        !vmcTcpBefore(conn->rcvNxt + vmcTcpOpenWindow(conn), frame->segment.seq);
+}
+
+static void
+resendFirst(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    conn->resendDue = true;
+    vmcTcpDue(ep, conn);
+}
+
+static void
+inputDuplicateAck(vmcEndpoint *ep, vmcEndpointConn *conn, const vmcFrame *frame,
+                  uint32_t oldWindow)
+{
+    if (frame->len > 0 || (frame->segment.flags & VMC_TCP_FIN) != 0 ||
+        conn->sndWnd != oldWindow || conn->sndMax == conn->sndUna) {
+        conn->duplicates = 0;
+        return;
+    }
+    if (conn->duplicates < DUPLICATES && ++conn->duplicates == DUPLICATES &&
+        !conn->recovering) {
+        conn->recovering = true;
+        conn->recover = conn->sndMax;
+        resendFirst(ep, conn);
+    }
+}
+
+/* Returns false when @conn is gone. */
+static bool
+inputNewAck(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, uint32_t ack)
+{
+    uint32_t bytes = ack - conn->sndUna;
+    bool fin = conn->finSent && ack == conn->finSeq + 1;
+
+    conn->sndUna = ack;
+    if (vmcTcpBefore(conn->sndNxt, ack))
+        conn->sndNxt = ack;
+    conn->duplicates = 0;
+    conn->resendDue = false;
+    vmcTcpRestartRtx(ep, conn, now);
+    if (conn->recovering && vmcTcpBefore(ack, conn->recover))
+        resendFirst(ep, conn);
+    else
+        conn->recovering = false;
+    vmcTcpDue(ep, conn);
+    if (bytes > fin && conn->attached)
+        ep->ops->consume(ep->opaque, conn->host, bytes - fin);
+    if (!fin)
+        return true;
+    vmcTcpEnterState(ep, conn, now, vmcTcpStates[conn->state].onAck);
+    return vmcTcpFinish(ep, conn);
+}
+
+static void
+inputWindow(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcSegment *in)
+{
+    uint32_t window = (uint32_t)in->window << conn->sndScale;
+
+    if (vmcTcpBefore(in->seq, conn->sndWl1) ||
+        (in->seq == conn->sndWl1 && vmcTcpBefore(in->ack, conn->sndWl2)))
+        return;
+    if (window > conn->sndWnd || window == 0)
+        vmcTcpDue(ep, conn);
+    if (conn->sndWnd == 0 && window > 0)
+        vmcTcpRestartRtx(ep, conn, now);
+    conn->sndWnd = window;
+    conn->sndWndMax = MAX(conn->sndWndMax, window);
+    conn->sndWl1 = in->seq;
+    conn->sndWl2 = in->ack;
+    if (window == 0)
+        conn->retries = 0;      /* a closed window that is answered for may stay closed */
+}
+
+/* Returns false when the segment goes no further. */
+static bool
+inputHandshake(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
+{
+    const vmcSegment *in = &frame->segment;
+
+    if (in->ack != conn->iss + 1) {
+        vmcTcpAnswerReset(ep, frame);
+        return false;
+    }
+    vmcTcpSetState(ep, conn, VMC_TCP_ESTABLISHED);
+    conn->synDue = false;
+    conn->sndUna = in->ack;
+    conn->sndWl1 = in->seq;
+    conn->sndWl2 = in->ack;
+    conn->sndWnd = conn->sndWndMax = (uint32_t)in->window << conn->sndScale;
+    vmcTcpRestartRtx(ep, conn, now);
+    vmcTcpDue(ep, conn);
+    return true;
+}
+
+/* Returns false when the segment goes no further. */
+static bool
+inputAck(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
+{
+    const vmcSegment *in = &frame->segment;
+    uint32_t oldWindow = conn->sndWnd;
+
+    if (conn->state == VMC_TCP_SYN_RECEIVED)
+        return inputHandshake(ep, conn, now, frame);
+    if (vmcTcpBefore(conn->sndMax, in->ack)) {
+        vmcTcpAnswerReset(ep, frame);
+        vmcTcpDrop(ep, conn);
+        return false;
+    }
+    if (vmcTcpBefore(in->ack, conn->sndUna))
+        return true;
+    inputWindow(ep, conn, now, in);
+    if (in->ack != conn->sndUna)
+        return inputNewAck(ep, conn, now, in->ack);
+    inputDuplicateAck(ep, conn, frame, oldWindow);
+    return true;
+}
+
+/* Puts what fits of @len bytes into the ring, and returns how many did. */
+static size_t
+bufferPut(vmcEndpointConn *conn, const uint8_t *data, size_t len)
+{
+    size_t tail = (conn->bufferHead + conn->bufferLen) % VMC_ENDPOINT_CONN_BUFFER;
+    size_t n = MIN(len, vmcTcpBufferRoom(conn));
+    size_t first = MIN(n, VMC_ENDPOINT_CONN_BUFFER - tail);
+
+    if (n == 0)
+        return 0;
+    if (!conn->buffer)
+        conn->buffer = g_malloc(VMC_ENDPOINT_CONN_BUFFER);
+    memcpy(conn->buffer + tail, data, first);
+    memcpy(conn->buffer, data + first, n - first);
+    conn->bufferLen += (uint32_t)n;
+    return n;
+}
+
+static void
+bufferTake(vmcEndpointConn *conn, size_t n)
+{
+    conn->bufferHead = (uint32_t)((conn->bufferHead + n) % VMC_ENDPOINT_CONN_BUFFER);
+    conn->bufferLen -= (uint32_t)n;
+    if (conn->bufferLen > 0)
+        return;
+    conn->bufferHead = 0;
+    g_clear_pointer(&conn->buffer, g_free);
+}
+
+static ssize_t
+hostWrite(vmcEndpoint *ep, vmcEndpointConn *conn, const struct iovec *iov, int niov, size_t len)
+{
+    ssize_t n = ep->ops->write(ep->opaque, conn->host, iov, niov);
+
+    return n < 0 ? -1 : MIN(n, (ssize_t)len);
+}
+
+/* Returns how many bytes found a place, or -1 when the connection was aborted. */
+static ssize_t
+deliver(vmcEndpoint *ep, vmcEndpointConn *conn, const uint8_t *data, size_t len)
+{
+    struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+    ssize_t n = 0;
+
+    if (conn->bufferLen == 0 && len > 0)
+        n = hostWrite(ep, conn, &iov, 1, len);
+    if (n < 0) {
+        vmcTcpAbort(ep, conn);
+        return -1;
+    }
+    return n + (ssize_t)bufferPut(conn, data + n, len - (size_t)n);
+}
+
+/* Returns false when @conn is gone. */
+static bool
+shutWhenDrained(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    if (!conn->finReceived || conn->bufferLen > 0 || conn->shutDone)
+        return true;
+    conn->shutDone = true;
+    ep->ops->shut(ep->opaque, conn->host);
+    return vmcTcpFinish(ep, conn);
+}
+
+/* The window update that this may allow leaves at the flush. */
+void
+vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    size_t first = MIN(conn->bufferLen, VMC_ENDPOINT_CONN_BUFFER - conn->bufferHead);
+    struct iovec iov[2];
+    ssize_t n;
+
+    vmcTcpDue(ep, conn);
+    if (conn->bufferLen == 0)
+        return;
+    iov[0] = (struct iovec) { conn->buffer + conn->bufferHead, first };
+    iov[1] = (struct iovec) { conn->buffer, conn->bufferLen - first };
+    n = hostWrite(ep, conn, iov, iov[1].iov_len > 0 ? 2 : 1, conn->bufferLen);
+    if (n < 0) {
+        vmcTcpAbort(ep, conn);
+        return;
+    }
+    bufferTake(conn, (size_t)n);
+    shutWhenDrained(ep, conn);
+}
+
+static void
+inputFin(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+{
+    conn->rcvNxt++;
+    conn->finReceived = true;
+    vmcTcpAckSoon(ep, conn);
+    vmcTcpEnterState(ep, conn, now, vmcTcpStates[conn->state].onFin);
+    shutWhenDrained(ep, conn);
+}
+
+/* Two segments, or half of the window, make an ACK due; less waits for more. */
+static void
+ackReceived(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+{
+    uint32_t received = conn->rcvNxt - conn->rcvAcked;
+    uint32_t window = conn->rcvEdge - conn->rcvAcked;
+
+    if (received >= MIN(2 * (uint32_t)conn->rcvMss, window / 2))
+        vmcTcpAckSoon(ep, conn);
+    else if (conn->ackAt == VMC_TIME_NEVER)
+        vmcTcpSetTimer(ep, conn, &conn->ackAt, now + DELAYED_ACK);
+}
+
+/* The guest counts ACKs of what comes after a gap: each leaves at once. */
+static void
+inputOutOfOrder(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    if (!vmcTcpSendSegment(ep, conn, conn->sndMax, 0, 0))
+        vmcTcpAckSoon(ep, conn);
+}
+
+/* New bytes in order, @old of them known already. */
+static void
+inputInOrder(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame,
+             uint32_t old)
+{
+    const uint8_t *data = frame->payload + MIN(old, frame->len);
+    size_t len = frame->len - MIN(old, frame->len);
+    ssize_t taken = deliver(ep, conn, data, MIN(len, vmcTcpOpenWindow(conn)));
+
+    if (taken < 0)
+        return;
+    conn->rcvNxt += (uint32_t)taken;
+    conn->rcvMss = (uint16_t)MAX(conn->rcvMss, frame->len);
+    if (taken > 0)
+        ackReceived(ep, conn, now);
+    if ((size_t)taken < len)
+        ackBad(ep, conn, now);
+    else if (frame->segment.flags & VMC_TCP_FIN)
+        inputFin(ep, conn, now);
+}
+
+static void
+inputData(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
+{
+    uint32_t old = conn->rcvNxt - frame->segment.seq;
+    uint32_t len = (uint32_t)frame->len + ((frame->segment.flags & VMC_TCP_FIN) != 0);
+
+    if (len == 0)
+        return;
+    if (vmcTcpBefore(conn->rcvNxt, frame->segment.seq))
+        inputOutOfOrder(ep, conn);
+    else if (old >= len || !vmcTcpStates[conn->state].receives)
+        ackBad(ep, conn, now);
+    else
+        inputInOrder(ep, conn, now, frame, old);
+}
+
+static void
+inputSegment(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
+{
+    if (!inWindow(conn, frame)) {
+        ackBad(ep, conn, now);
+        return;
+    }
+    if (inputAck(ep, conn, now, frame)) {
+        memcpy(conn->mac, frame->address.srcMac, VMC_MAC_LEN);
+        inputData(ep, conn, now, frame);
+    }
+}
+
+/* Whether the segment is one for @conn, and not for a place where none is. */
+static bool
+connTakes(const vmcEndpointConn *conn)
+{
+    return conn && conn->state != VMC_TCP_CLOSED;
+}
+
+static bool
+inputSyn(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, vmcEndpointConn *conn,
+         const vmcFrame *frame)
+{
+    if (frame->segment.flags & (VMC_TCP_ACK | VMC_TCP_FIN))
+        return false;
+    if (connTakes(conn) && frame->segment.seq == conn->irs) {
+        inputSynAgain(ep, conn, now);
+        return true;
+    }
+    if (conn)                   /* the guest has forgotten it: take the new one */
+        vmcTcpDrop(ep, conn);
+    return inputOpen(ep, now, tuple, frame);
+}
+
+static void
+inputNoConn(vmcEndpoint *ep, vmcEndpointConn *conn, const vmcFrame *frame)
+{
+    if (!(frame->segment.flags & VMC_TCP_RST))
+        vmcTcpAnswerReset(ep, frame);
+    if (conn && !conn->attached && !ep->linkFull)
+        vmcTcpFree(ep, conn);
+}
+
+bool
+vmcTcpInput(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
+{
+    uint8_t flags = frame->segment.flags;
+    vmcEndpointTuple tuple = {
+        .address = frame->address.dst, .port = frame->address.dstPort,
+        .peer = frame->address.src, .peerPort = frame->address.srcPort,
+    };
+    vmcEndpointConn *conn = g_hash_table_lookup(ep->conns, &tuple);
+
+    if ((flags & (VMC_TCP_SYN | VMC_TCP_RST)) == VMC_TCP_SYN)
+        return inputSyn(ep, now, &tuple, conn, frame);
+    if (!connTakes(conn))
+        inputNoConn(ep, conn, frame);
+    else if (flags & VMC_TCP_RST)
+        inputReset(ep, conn, now, &frame->segment);
+    else if (!(flags & VMC_TCP_ACK) || conn->state == VMC_TCP_DIALLING)
+        return false;
+    else
+        inputSegment(ep, conn, now, frame);
+    return true;
+}
