@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "endpointrig.h"
+#include "relay/deadline.h"
 #include "relay/dhcp.h"
 
 static const uint8_t nobody[VMC_MAC_LEN];
@@ -516,6 +517,34 @@ testChecksum(void)
     }
 }
 
+/* The heap against a look at every deadline. */
+static void
+testDeadlines(void)
+{
+    vmcDeadline deadlines[40];
+    g_autoptr(GPtrArray) heap = g_ptr_array_new();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(deadlines); i++)
+        deadlines[i] = (vmcDeadline) VMC_DEADLINE_INIT;
+    for (unsigned int step = 0; step < 20000; step++) {
+        vmcDeadline *moved = &deadlines[g_test_rand_int_range(0, G_N_ELEMENTS(deadlines))];
+        bool out = g_test_rand_int_range(0, 3) == 0;
+        vmcTime first = VMC_TIME_NEVER;
+        unsigned int in = 0;
+
+        vmcDeadlineSet(heap, moved, out ? VMC_TIME_NEVER : g_test_rand_int_range(0, 100));
+        for (size_t i = 0; i < G_N_ELEMENTS(deadlines); i++) {
+            first = MIN(first, deadlines[i].at);
+            in += deadlines[i].at != VMC_TIME_NEVER;
+        }
+        g_assert_cmpuint(heap->len, ==, in);
+        if (in > 0)
+            g_assert_cmpint(vmcDeadlineFirst(heap)->at, ==, first);
+        else
+            g_assert_null(vmcDeadlineFirst(heap));
+    }
+}
+
 static void
 sendSyn(rig *r, uint16_t port)
 {
@@ -708,6 +737,7 @@ main(int argc, char **argv)
     g_test_add_func("/endpoint/padding", testPadding);
     g_test_add_func("/endpoint/checksum", testChecksum);
     g_test_add_func("/endpoint/no-checksums", testNoChecksums);
+    g_test_add_func("/endpoint/deadlines", testDeadlines);
     g_test_add_func("/endpoint/limit/pending", testLimitPending);
     g_test_add_func("/endpoint/limit/conns", testLimitConns);
     g_test_add_func("/endpoint/limit/linger", testLimitLinger);

@@ -461,6 +461,19 @@ static const struct {
       "> A ack=1\n"
       "< A seq=300000 len=100\n"
       "= sink=0 closes=0\n" },
+    { "beyond-the-window-is-cut-off",
+      "< S mss=60000\n"
+      "> SA win=65535\n"
+      "< A\n"
+      "host room=0\n"
+      "<< A seq=1 len=60000\n"
+      "< A seq=60001 len=6000\n"
+      "> A ack=65536 win=0\n" },
+    { "old-window-means-nothing",
+      CONNECT
+      "< A seq=6 len=0 win=0\n"
+      "< A seq=1 len=10 win=1000\n"
+      "= read=0\n" },
     { "guest-closes-first",
       CONNECT
       "< FA seq=1 len=10\n"
