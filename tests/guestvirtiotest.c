@@ -219,7 +219,7 @@ testStuckReader(vmcGuest *guest, const char *dir)
     g_autoptr(vmcHostPeer) stuck = hostListen(dir, "stuck", vmcHostNeverRead, 0);
     g_autoptr(vmcHostPeer) other = hostListen(dir, "agent", vmcHostEcho, 0);
     int sender = vmcGuestSpawn(guest, "nettool 10.0.2.4 605 sendn:%" G_GUINT64_FORMAT " close",
-                               16 * MIB);
+                               64 * MIB);
     g_autofree char *status = NULL;
 
     g_assert_true(vmcHostWaitAccepted(stuck, 1));
@@ -230,11 +230,38 @@ testStuckReader(vmcGuest *guest, const char *dir)
     status = vmcMachineQmp(vmcGuestMachine(guest), "{\"execute\": \"query-status\"}");
     g_assert_nonnull(status);
     g_assert_nonnull(strstr(status, "\"running\""));
+    /* None of it piles up in the relay. */
+    g_assert_cmpuint(vmcRelaysMemory(), >, 0);
+    g_assert_cmpuint(vmcRelaysMemory(), <, 16 * MIB);
     vmcGuestExpect(guest, "1\n", "grep -c ':025D 01 0*[1-9A-F][0-9A-F]*:' /proc/net/tcp");
 
     vmcHostRelease(stuck);
     g_assert_cmpint(vmcGuestWait(guest, sender, NULL), ==, 0);
-    expectReceived(stuck, 16 * MIB);
+    expectReceived(stuck, 64 * MIB);
+}
+
+/* The guest's clock and vCPU stop and go while bytes are on their way to it. */
+static void
+testStoppedOften(vmcGuest *guest, const char *dir)
+{
+    g_autoptr(vmcHostPeer) host = hostListen(dir, "agent", vmcHostSendFirst, 16 * MIB);
+    g_autofree char *got = g_strdup_printf("received %" G_GUINT64_FORMAT " %016" G_GINT64_MODIFIER
+                                           "x\n", 16 * MIB, vmcHostPatternSum(16 * MIB));
+    int receiver = vmcGuestSpawn(guest, "nettool 10.0.2.4 600 sum");
+    g_autofree char *output = NULL;
+
+    g_assert_true(vmcHostWaitAccepted(host, 1));
+    for (int i = 0; i < 20; i++) {
+        g_autofree char *stopped = vmcMachineQmp(vmcGuestMachine(guest),
+                                                 "{\"execute\": \"stop\"}");
+        g_autofree char *running = vmcMachineQmp(vmcGuestMachine(guest),
+                                                 "{\"execute\": \"cont\"}");
+
+        g_assert_cmpstr(stopped, ==, "{\"return\": {}}");
+        g_assert_cmpstr(running, ==, "{\"return\": {}}");
+    }
+    g_assert_cmpint(vmcGuestWait(guest, receiver, &output), ==, 0);
+    g_assert_cmpstr(output, ==, got);
 }
 
 static guint
@@ -408,6 +435,7 @@ main(int argc, char **argv)
         { "/guest/virtio/64-mib-up", testBulkUp },
         { "/guest/virtio/64-mib-down", testBulkDown },
         { "/guest/virtio/reader-that-never-reads", testStuckReader },
+        { "/guest/virtio/stopped-often", testStoppedOften },
         { "/guest/virtio/file", testFile },
         { "/guest/virtio/null", testNull },
         { "/guest/virtio/nothing-else-reachable", testNothingElse },

@@ -361,21 +361,52 @@ isOurRelay(pid_t pid)
     return up == getpid();
 }
 
-GArray *
-vmcRelaysFind(void)
+static GArray *
+relayPids(void)
 {
-    GArray *pidfds = g_array_new(FALSE, FALSE, sizeof(int));
+    GArray *pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
     g_autoptr(GDir) proc = g_dir_open("/proc", 0, NULL);
     const char *name;
 
     while (proc && (name = g_dir_read_name(proc))) {
         pid_t pid = atoi(name);
-        int fd = pid > 0 && isOurRelay(pid) ? pidfd_open(pid, 0) : -1;
+
+        if (pid > 0 && isOurRelay(pid))
+            g_array_append_val(pids, pid);
+    }
+    return pids;
+}
+
+GArray *
+vmcRelaysFind(void)
+{
+    GArray *pidfds = g_array_new(FALSE, FALSE, sizeof(int));
+    g_autoptr(GArray) pids = relayPids();
+
+    for (guint i = 0; i < pids->len; i++) {
+        int fd = pidfd_open(g_array_index(pids, pid_t, i), 0);
 
         if (fd >= 0)
             g_array_append_val(pidfds, fd);
     }
     return pidfds;
+}
+
+guint64
+vmcRelaysMemory(void)
+{
+    g_autoptr(GArray) pids = relayPids();
+    guint64 pages = 0;
+
+    for (guint i = 0; i < pids->len; i++) {
+        g_autofree char *path = g_strdup_printf("/proc/%d/statm", g_array_index(pids, pid_t, i));
+        g_autofree char *text = NULL;
+        const char *resident;
+
+        if (g_file_get_contents(path, &text, NULL, NULL) && (resident = strchr(text, ' ')))
+            pages += g_ascii_strtoull(resident, NULL, 10);
+    }
+    return pages * (guint64)sysconf(_SC_PAGESIZE);
 }
 
 bool

@@ -56,6 +56,9 @@ void vmcMachineDump(const vmcMachine *machine);
 GArray *vmcRelaysFind(void);
 bool vmcRelaysEnd(GArray *pidfds, int milliseconds);
 
+/* vmcRelaysMemory: what they hold in memory together, in bytes. */
+guint64 vmcRelaysMemory(void);
+
 /* vmcListen: a listening unix socket at @path; aborts when it cannot. */
 int vmcListen(const char *path);
 
