@@ -240,6 +240,48 @@ testStuckReader(vmcGuest *guest, const char *dir)
     expectReceived(stuck, 64 * MIB);
 }
 
+/*
+ * A host program that does not accept: once its backlog is full a guest's
+ * connect waits, and is neither refused nor in the way of another channel.
+ */
+static void
+testBacklogFull(vmcGuest *guest, const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "absent", NULL);
+    g_autoptr(vmcHostPeer) other = hostListen(dir, "agent", vmcHostEcho, 0);
+    int listener = vmcListen(path);
+    g_autofree char *output = NULL;
+    int waiting;
+
+    g_assert_cmpint(listen(listener, 0), ==, 0);
+    waiting = vmcGuestSpawn(guest, "for i in 1 2 3 4; do nettool 10.0.2.4 604"
+                            " mark:/tmp/backlog-$i wait-eof & done; wait");
+    vmcGuestExpect(guest, "", "until ls /tmp | grep -q ^backlog-; do usleep 10000; done");
+    vmcGuestExpect(guest, "ok 20 failed 0\n", "nettool --sequence 20 10.0.2.4 600");
+    for (int i = 0; i < 4; i++) {
+        int fd = vmcAccept(listener, -1, VMC_PATIENCE);
+
+        g_assert_cmpint(fd, >=, 0);
+        close(fd);
+    }
+    g_assert_cmpint(vmcGuestWait(guest, waiting, &output), ==, 0);
+    g_assert_cmpstr(output, ==, "eof\neof\neof\neof\n");
+    close(listener);
+    unlink(path);
+}
+
+/* A guest that gave up is not what a host program gets that dials later. */
+static void
+testBindGuestGone(vmcGuest *guest, const char *dir)
+{
+    g_autoptr(vmcHostPeer) host = NULL;
+
+    vmcGuestExpect(guest, "", "nettool 10.0.2.4 601 rst");
+    host = hostDial(dir, "bind", vmcHostEcho);
+    vmcGuestExpect(guest, "there\n", "nettool 10.0.2.4 601 line:there shut recv");
+    g_assert_true(vmcHostWaitFinished(host, 1));
+}
+
 /* The guest's clock and vCPU stop and go while bytes are on their way to it. */
 static void
 testStoppedOften(vmcGuest *guest, const char *dir)
@@ -436,6 +478,8 @@ main(int argc, char **argv)
         { "/guest/virtio/64-mib-down", testBulkDown },
         { "/guest/virtio/reader-that-never-reads", testStuckReader },
         { "/guest/virtio/stopped-often", testStoppedOften },
+        { "/guest/virtio/backlog-full", testBacklogFull },
+        { "/guest/virtio/bind-guest-gone", testBindGuestGone },
         { "/guest/virtio/file", testFile },
         { "/guest/virtio/null", testNull },
         { "/guest/virtio/nothing-else-reachable", testNothingElse },
