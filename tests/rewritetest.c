@@ -110,6 +110,32 @@ testEmulatorSpelling(void)
     }
 }
 
+/* One behind white space that is not plain to see is wrapped and unwrapped, too. */
+static void
+testEmulatorHidden(void)
+{
+    static const char *const spellings[] = {
+        "&#10;/bin/q", "<![CDATA[ /bin/q]]>", "<!-- x -->/bin/q", " \n/bin/q ",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(spellings); i++) {
+        g_autofree char *xml = g_strdup_printf(
+            "<domain type='kvm'><devices><emulator>%s</emulator>"
+            "<vmchannel type='null'><target port='1'/></vmchannel></devices></domain>",
+            spellings[i]);
+        g_autofree char *stock = vmcDomainRewriteForward(xml, &options);
+        g_autofree char *again = NULL;
+        g_autofree char *back = NULL;
+
+        g_assert_nonnull(strstr(stock, DIR "/bin/q"));
+        again = vmcDomainRewriteForward(stock, &options);
+        g_assert_cmpstr(again, ==, stock);
+        back = vmcDomainRewriteReverse(stock, &options);
+        g_assert_nonnull(strstr(back, "/bin/q"));
+        g_assert_null(strstr(back, DIR));
+    }
+}
+
 /* Domains stand in some documents only, and nowhere deep in them. */
 static void
 testElsewhere(void)
@@ -317,6 +343,7 @@ main(int argc, char **argv)
     g_test_add_func("/rewrite/without-nic", testWithoutNic);
     g_test_add_func("/rewrite/emulator", testEmulator);
     g_test_add_func("/rewrite/emulator-spelling", testEmulatorSpelling);
+    g_test_add_func("/rewrite/emulator-hidden", testEmulatorHidden);
     g_test_add_func("/rewrite/elsewhere", testElsewhere);
     g_test_add_func("/rewrite/lookalikes", testLookalikes);
     g_test_add_func("/rewrite/comment-kept", testCommentKept);

@@ -347,12 +347,15 @@ textBegin(const vmcXmlEdit *self, xmlNodePtr element)
     return content + strspn(self->xml + content, " \t\r\n");
 }
 
-void
+bool
 vmcXmlEditPrepend(vmcXmlEdit *self, xmlNodePtr element, const char *text)
 {
     size_t at = textBegin(self, element);
 
+    if (strchr("<&", self->xml[at]))
+        return false;
     vmcXmlEditBytes(self, at, at, text);
+    return true;
 }
 
 bool

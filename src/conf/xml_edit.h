@@ -79,9 +79,10 @@ void vmcXmlEditContent(vmcXmlEdit *edit, xmlNodePtr element, const char *text);
 /*
  * vmcXmlEditPrepend, vmcXmlEditUnprepend:
  * Put @text in front of the text in @element, behind its leading white space;
- * take it away again, which returns false when it does not stand there so.
+ * take it away again. Both return false, and do nothing, when what stands
+ * there is not plain text, or not that text.
  */
-void vmcXmlEditPrepend(vmcXmlEdit *edit, xmlNodePtr element, const char *text);
+bool vmcXmlEditPrepend(vmcXmlEdit *edit, xmlNodePtr element, const char *text);
 bool vmcXmlEditUnprepend(vmcXmlEdit *edit, xmlNodePtr element, const char *text);
 
 /* vmcXmlEditBytes: replaces the bytes from @begin to @end, which are as they stand. */

@@ -127,7 +127,13 @@ emulatorForward(forward *f)
                        path);
         return -1;
     }
-    vmcXmlEditPrepend(f->edit, emulator, prefix);
+    if (!vmcXmlEditPrepend(f->edit, emulator, prefix)) {
+        /* Written as references or CDATA, where white space can hide. */
+        g_autofree char *whole = g_strconcat(f->options->emulatorDir, path, NULL);
+        g_autofree char *content = escaped(f, whole);
+
+        vmcXmlEditContent(f->edit, emulator, content);
+    }
     return 0;
 }
 
