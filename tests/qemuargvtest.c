@@ -64,7 +64,7 @@ static const argvCase cases[] = {
       "-nodefaults -name guest=a,,b,debug-threads=on -uuid 96b73be6-6b8d-4d94-a7d8-2d3d6b7d7a4e "
       "-vmchannel 600:null", NULL,
       "QEMU -nodefaults -name guest=a,,b,debug-threads=on "
-      "-uuid 96b73be6-6b8d-4d94-a7d8-2d3d6b7d7a4e " OWN_NIC("52:54:00:e2:9b:68"),
+      "-uuid 96b73be6-6b8d-4d94-a7d8-2d3d6b7d7a4e " OWN_NIC("52:54:00:3a:5c:d4"),
       RELAY("10.0.2.5/29", "65520") " --name a,b --uuid 96b73be6-6b8d-4d94-a7d8-2d3d6b7d7a4e "
       "--vmchannel 600:null" },
     { "libvirt-nic-json",

@@ -98,14 +98,5 @@ testCase(gconstpointer data)
 int
 main(int argc, char **argv)
 {
-    g_auto(GStrv) names = NULL;
-
-    g_test_init(&argc, &argv, NULL);
-    names = testCases(DATA, ".args");
-    for (size_t i = 0; names[i]; i++) {
-        g_autofree char *path = g_strconcat("/qemuxml2argv/", names[i], NULL);
-
-        g_test_add_data_func(path, names[i], testCase);
-    }
-    return g_test_run();
+    return testRunCases(argc, argv, "qemu/xml2argv", DATA, ".args", testCase);
 }

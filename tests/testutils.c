@@ -41,6 +41,22 @@ testCases(const char *folder, const char *suffix)
     return (GStrv)g_ptr_array_free(names, FALSE);
 }
 
+int
+testRunCases(int argc, char **argv, const char *path, const char *folder, const char *suffix,
+             GTestDataFunc test)
+{
+    g_auto(GStrv) names = NULL;
+
+    g_test_init(&argc, &argv, NULL);
+    names = testCases(folder, suffix);
+    for (guint i = 0; names[i]; i++) {
+        g_autofree char *name = g_strdup_printf("/%s/%s", path, names[i]);
+
+        g_test_add_data_func(name, names[i], test);
+    }
+    return g_test_run();
+}
+
 char *
 testRead(const char *path)
 {

@@ -20,6 +20,14 @@ char *testPath(const char *name);
  */
 GStrv testCases(const char *folder, const char *suffix);
 
+/*
+ * testRunCases:
+ * The whole of main() for golden tests: runs @test with each NAME of
+ * testCases() as a test case of its own, "/@path/NAME".
+ */
+int testRunCases(int argc, char **argv, const char *path, const char *folder, const char *suffix,
+                 GTestDataFunc test);
+
 /* testRead: the whole file, which the caller frees, or NULL when it is absent. */
 char *testRead(const char *path);
 

@@ -137,28 +137,19 @@ emulatorForward(forward *f)
     return 0;
 }
 
-/* A MAC address that stays the same for a domain; NULL when it has no uuid. */
+/* The NIC's MAC address when none is said; NULL when the domain has no uuid. */
 static char *
-macFromUuid(const forward *f)
+nicMac(const forward *f)
 {
     xmlNodePtr node = vmcXmlChild(f->domain, "uuid");
-    g_autofree char *text = node ? vmcXmlText(node) : g_strdup("");
-    g_autoptr(GString) digits = g_string_new(NULL);
-    g_autofree char *sum = NULL;
+    g_autofree char *uuid = node ? vmcXmlText(node) : NULL;
 
-    for (const char *c = text; *c; c++) {
-        if (g_ascii_isxdigit(*c))
-            g_string_append_c(digits, g_ascii_tolower(*c));
-    }
-    if (digits->len != 32)
-        return NULL;
-    sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, digits->str, -1);
-    return g_strdup_printf("52:54:00:%.2s:%.2s:%.2s", sum, sum + 2, sum + 4);
+    return vmcNicMac(uuid);
 }
 
 static const char nicSource[] =
     "<source address='" VMC_STOCK_NIC_ADDRESS "' port='" VMC_STOCK_NIC_PORT "'/>";
-static const char nicAlias[] = "<alias name='" VMC_STOCK_ALIAS "'/>";
+static const char nicAlias[] = "<alias name='" VMC_NIC_ALIAS "'/>";
 static const char nicModel[] = "<model type='virtio'/>";
 
 /* Lines joined at @indent. */
@@ -176,7 +167,7 @@ static char *
 nicContent(const forward *f, const char *indent)
 {
     g_autoptr(GPtrArray) lines = g_ptr_array_new();
-    g_autofree char *mac = macFromUuid(f);
+    g_autofree char *mac = nicMac(f);
     g_autofree char *macLine = mac ? g_strdup_printf("<mac address='%s'/>", mac) : NULL;
 
     if (macLine)
@@ -201,7 +192,7 @@ nicAdd(forward *f)
     char *nic = g_strdup_printf("<interface type='" VMC_STOCK_NIC_TYPE "'>\n%s%s\n%s</interface>",
                                 inner, content, indent);
 
-    f->mtu = VMC_STOCK_MTU_MAX;
+    f->mtu = VMC_NIC_MTU_MAX;
     if (!anchor) {
         g_ptr_array_add(f->first, nic);
         return;
@@ -217,10 +208,10 @@ nicAliasForward(forward *f, xmlNodePtr nic)
     xmlNodePtr node = vmcXmlChild(nic, "alias");
     g_autofree char *alias = vmcXmlAttribute(node, "name");
 
-    if (alias && vmcChannelAliasIsUser(alias) && !g_str_equal(alias, VMC_STOCK_ALIAS)) {
+    if (alias && vmcChannelAliasIsUser(alias) && !g_str_equal(alias, VMC_NIC_ALIAS)) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "'name' attribute '%s' in <alias> of <interface type='vmchannel'>: its alias is always '%s'",
-                       alias, VMC_STOCK_ALIAS);
+                       alias, VMC_NIC_ALIAS);
         return -1;
     }
     if (node)
@@ -237,13 +228,13 @@ nicMtuForward(forward *f, xmlNodePtr nic)
     g_autofree char *model = vmcXmlAttribute(vmcXmlChild(nic, "model"), "type");
 
     if (!node) {
-        f->mtu = model ? 0 : VMC_STOCK_MTU_MAX;
+        f->mtu = model ? 0 : VMC_NIC_MTU_MAX;
         return 0;
     }
     if (!vmcStockMtuFromString(size, &f->mtu)) {
         vmcReportError(VIR_ERR_XML_ERROR,
                        "invalid 'size' attribute '%s' in <mtu> of <interface type='vmchannel'>: expected a number from %d to %d",
-                       size ? size : "", VMC_STOCK_MTU_MIN, VMC_STOCK_MTU_MAX);
+                       size ? size : "", VMC_NIC_MTU_MIN, VMC_NIC_MTU_MAX);
         return -1;
     }
     if (!vmcStockNicHasMtu(nic)) {
@@ -291,7 +282,7 @@ nicForward(forward *f, xmlNodePtr nic)
     bool model = vmcXmlChild(nic, "model");
     xmlNodePtr last = NULL;
     xmlNodePtr address = NULL;
-    g_autofree char *mac = vmcXmlChild(nic, "mac") ? NULL : macFromUuid(f);
+    g_autofree char *mac = vmcXmlChild(nic, "mac") ? NULL : nicMac(f);
     g_autofree char *macLine = mac ? g_strdup_printf("<mac address='%s'/>", mac) : NULL;
 
     if (nicAliasForward(f, nic) < 0 || nicMtuForward(f, nic) < 0)
@@ -341,7 +332,7 @@ nicsForward(forward *f)
     if (f->def->nics->len > 0 && f->stock->nic) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "<interface type='vmchannel'> and another with alias '%s': a domain can have one",
-                       VMC_STOCK_ALIAS);
+                       VMC_NIC_ALIAS);
         return -1;
     }
     if (f->options->withoutNic) {
@@ -503,7 +494,7 @@ mtuForward(forward *f)
     if (f->stock->mtu) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "property '%s' of '%s' in <override>: <mtu> of <interface type='vmchannel'> says it",
-                       VMC_STOCK_MTU, VMC_STOCK_ALIAS);
+                       VMC_STOCK_MTU, VMC_NIC_ALIAS);
         return -1;
     }
     prefix = prefixOf(f, into);
@@ -518,7 +509,7 @@ mtuForward(forward *f)
         insertLast(f, f->stock->device, frontend);
         return 0;
     }
-    device = nest(prefix, "device", " alias='" VMC_STOCK_ALIAS "'", into ? indent : in1, frontend);
+    device = nest(prefix, "device", " alias='" VMC_NIC_ALIAS "'", into ? indent : in1, frontend);
     if (into)
         insertLast(f, into, device);
     else

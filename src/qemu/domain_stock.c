@@ -54,7 +54,7 @@ static bool
 isStockNic(xmlNodePtr node)
 {
     return vmcXmlIs(node, "interface") && attributeIs(node, "type", VMC_STOCK_NIC_TYPE) &&
-           attributeIs(vmcXmlChild(node, "alias"), "name", VMC_STOCK_ALIAS) &&
+           attributeIs(vmcXmlChild(node, "alias"), "name", VMC_NIC_ALIAS) &&
            vmcStockNicSource(node);
 }
 
@@ -119,7 +119,7 @@ vmcStockMtuFromString(const char *text, unsigned int *mtu)
 {
     guint64 value;
 
-    if (!text || !g_ascii_string_to_unsigned(text, 10, VMC_STOCK_MTU_MIN, VMC_STOCK_MTU_MAX, &value,
+    if (!text || !g_ascii_string_to_unsigned(text, 10, VMC_NIC_MTU_MIN, VMC_NIC_MTU_MAX, &value,
                                              NULL))
         return false;
     *mtu = (unsigned int)value;
@@ -156,7 +156,7 @@ overrideParse(vmcStockDef *stock, xmlNodePtr override)
 {
     stock->override = override;
     for (xmlNodePtr node = vmcXmlFirst(override); node; node = vmcXmlNext(node)) {
-        if (vmcXmlIsNs(node, VMC_STOCK_URI, "device") && attributeIs(node, "alias", VMC_STOCK_ALIAS))
+        if (vmcXmlIsNs(node, VMC_STOCK_URI, "device") && attributeIs(node, "alias", VMC_NIC_ALIAS))
             deviceParse(stock, node);
     }
 }

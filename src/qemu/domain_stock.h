@@ -11,18 +11,14 @@
 #include "conf/domain_conf.h"
 #include "conf/xml_edit.h"
 #include "qemu/domain_rewrite.h"
+#include "qemu/nic.h"
 
 #define VMC_STOCK_URI "http://libvirt.org/schemas/domain/qemu/1.0"
-#define VMC_STOCK_ALIAS "ua-vmchannel"
 #define VMC_STOCK_OPTION "-vmchannel"
 #define VMC_STOCK_NIC_TYPE "client"
 #define VMC_STOCK_NIC_ADDRESS "127.0.0.1"
 #define VMC_STOCK_NIC_PORT "1"
 #define VMC_STOCK_MTU "host_mtu"
-
-/* The NIC's MTU: one frame is at most 65,534 bytes, headers included. */
-#define VMC_STOCK_MTU_MIN 68
-#define VMC_STOCK_MTU_MAX 65520
 
 /* The parts of the stock form in one domain; all nodes are borrowed. */
 typedef struct {

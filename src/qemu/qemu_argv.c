@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qemu/nic.h"
 #include "qemu/qemu_conf.h"
 #include "qemu/qemu_opts.h"
 #include "util/error.h"
@@ -38,11 +39,11 @@ static const struct {
     const char *driver;
     unsigned int mtu;
 } nicMtus[] = {
-    { "virtio-net-pci", 65520 },
-    { "virtio-net-pci-transitional", 65520 },
-    { "virtio-net-pci-non-transitional", 65520 },
-    { "virtio-net-ccw", 65520 },
-    { "virtio-net-device", 65520 },
+    { "virtio-net-pci", VMC_NIC_MTU_MAX },
+    { "virtio-net-pci-transitional", VMC_NIC_MTU_MAX },
+    { "virtio-net-pci-non-transitional", VMC_NIC_MTU_MAX },
+    { "virtio-net-ccw", VMC_NIC_MTU_MAX },
+    { "virtio-net-device", VMC_NIC_MTU_MAX },
     { "e1000", 16000 },
     { "rtl8139", 4000 },
 };
@@ -116,11 +117,11 @@ readNetdev(argvReader *reader, const char *value)
 {
     g_autofree char *id = vmcQemuOptsGet(value, "type", "id");
 
-    if (g_strcmp0(id, VMC_QEMU_NETDEV_ID) != 0)
+    if (g_strcmp0(id, VMC_NIC_NETDEV) != 0)
         return readNetwork(reader, value);
     if (reader->plan->netdev >= 0) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "-netdev id '%s' is given twice", VMC_QEMU_NETDEV_ID);
+                       "-netdev id '%s' is given twice", VMC_NIC_NETDEV);
         return -1;
     }
     /* The value comes next in the list that is being written. */
@@ -147,7 +148,7 @@ readDevice(argvReader *reader, const char *value)
     g_autofree char *netdev = vmcQemuOptsGet(value, "driver", "netdev");
     g_autofree char *hostMtu = vmcQemuOptsGet(value, "driver", "host_mtu");
 
-    if (g_strcmp0(netdev, VMC_QEMU_NETDEV_ID) != 0)
+    if (g_strcmp0(netdev, VMC_NIC_NETDEV) != 0)
         return 0;
     g_free(plan->nicDriver);
     plan->nicDriver = vmcQemuOptsGet(value, "driver", "driver");
@@ -359,20 +360,6 @@ checkChannels(const vmcQemuArgv *plan)
     return 0;
 }
 
-static char *
-macFromUuid(const char *uuid)
-{
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    uint8_t digest[32];
-    gsize len = sizeof(digest);
-
-    if (!uuid)
-        return g_strdup(DEFAULT_MAC);
-    g_checksum_update(sum, (const guchar *)uuid, -1);
-    g_checksum_get_digest(sum, digest, &len);
-    return g_strdup_printf("52:54:00:%02x:%02x:%02x", digest[0], digest[1], digest[2]);
-}
-
 static size_t
 ownNicIndex(const char *machine)
 {
@@ -394,7 +381,9 @@ settleNic(argvReader *reader)
         g_free(plan->nicDriver);
         plan->nicDriver = g_strdup(ownNics[own].driver);
         plan->mtu = nicMtu(plan->nicDriver, NULL);
-        plan->mac = macFromUuid(plan->uuid);
+        plan->mac = vmcNicMac(plan->uuid);
+        if (!plan->mac)
+            plan->mac = g_strdup(DEFAULT_MAC);
     }
     if (vmcQemuArgvHasVmchannel(plan) && !reader->hasNet && !reader->noDefaults &&
         ownNics[own].hasDefaultNic) {
@@ -467,7 +456,7 @@ vmcQemuArgvHasVmchannel(const vmcQemuArgv *plan)
 static char *
 linkNetdev(const char *linkFd)
 {
-    return g_strdup_printf("dgram,id=%s,local.type=fd,local.str=%s", VMC_QEMU_NETDEV_ID, linkFd);
+    return g_strdup_printf("dgram,id=%s,local.type=fd,local.str=%s", VMC_NIC_NETDEV, linkFd);
 }
 
 static void
@@ -493,7 +482,7 @@ addOwnNic(GStrvBuilder *argv, const vmcQemuArgv *plan, const char *netdev)
 {
     g_autofree char *device =
         g_strdup_printf("%s,netdev=%s,id=%s,mac=%s,host_mtu=%u%s",
-                        plan->nicDriver, VMC_QEMU_NETDEV_ID, VMC_QEMU_DEVICE_ID, plan->mac,
+                        plan->nicDriver, VMC_NIC_NETDEV, VMC_NIC_ALIAS, plan->mac,
                         plan->mtu, ownNicProperties(plan->nicDriver));
 
     addList(argv, (const char *const []){ "-netdev", netdev, "-device", device, NULL });

@@ -12,10 +12,6 @@
 
 #include "conf/domain_chr.h"
 
-/* The netdev id that libvirt makes of the NIC's alias, ua-vmchannel. */
-#define VMC_QEMU_NETDEV_ID "hostua-vmchannel"
-#define VMC_QEMU_DEVICE_ID "ua-vmchannel"
-
 /* What an argument list asks for. Read it, do not write it. */
 typedef struct {
     GPtrArray *args;        /* of char *: QEMU's own, ours taken out */

@@ -10,13 +10,12 @@
 
 #include <arpa/inet.h>
 
+#include "qemu/nic.h"
 #include "qemu/qemu_conf.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
-#define MTU_MIN 576
-#define MTU_MAX 65520
 #define PREFIX_MIN 8
 #define PREFIX_MAX 31
 
@@ -55,7 +54,7 @@ parseNetwork(vmcRelayOptions *options, const char *value)
 static int
 parseMtu(vmcRelayOptions *options, const char *value)
 {
-    return parseNumber(value, MTU_MIN, MTU_MAX, &options->mtu);
+    return parseNumber(value, VMC_NIC_MTU_MIN, VMC_NIC_MTU_MAX, &options->mtu);
 }
 
 static int
