@@ -75,6 +75,7 @@ testErrorNumbers(void)
         { VIR_ERR_XML_ERROR, 27 },
         { VIR_ERR_XML_DETAIL, 35 },
         { VIR_ERR_SYSTEM_ERROR, 38 },
+        { VIR_ERR_NO_DOMAIN, 42 },
         { VIR_ERR_OPERATION_INVALID, 55 },
         { VIR_ERR_CONFIG_UNSUPPORTED, 67 },
         { VIR_ERR_OPERATION_UNSUPPORTED, 84 },

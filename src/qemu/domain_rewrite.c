@@ -149,3 +149,18 @@ vmcDomainRewriteReverse(const char *xml, const vmcRewriteOptions *options)
     return mentions(xml, options->emulatorDir) ? rewrite(xml, options, reverseDomain)
                                                : g_strdup(xml);
 }
+
+vmcDomainState
+vmcDomainStateOf(const char *xml, const vmcRewriteOptions *options)
+{
+    g_autoptr(xmlDoc) doc = vmcXmlParse(xml);
+    g_autoptr(GPtrArray) domains = doc ? domainsOf(doc) : g_ptr_array_new();
+    g_autoptr(vmcStockDef) stock = NULL;
+
+    if (domains->len == 0)
+        return VMC_DOMAIN_PLAIN;
+    stock = vmcStockDefParse(g_ptr_array_index(domains, 0), options);
+    if (!stock->nic && stock->channels->len == 0)
+        return VMC_DOMAIN_PLAIN;
+    return stock->wrapped ? VMC_DOMAIN_STOCK : VMC_DOMAIN_STOCK_BROKEN;
+}

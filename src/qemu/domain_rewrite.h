@@ -24,6 +24,20 @@ typedef struct {
     bool withoutNic;
 } vmcRewriteOptions;
 
+/* How much of the stock form a domain has. */
+typedef enum {
+    VMC_DOMAIN_PLAIN,           /* nothing of ours */
+    VMC_DOMAIN_STOCK,           /* all that it needs to run */
+    VMC_DOMAIN_STOCK_BROKEN,    /* channels or their NIC, but another emulator */
+} vmcDomainState;
+
+/*
+ * vmcDomainStateOf:
+ * Says which of these the first domain of @xml is. A document that cannot be
+ * read is PLAIN: others will say so.
+ */
+vmcDomainState vmcDomainStateOf(const char *xml, const vmcRewriteOptions *options);
+
 /*
  * vmcDomainRewriteForward, vmcDomainRewriteReverse:
  * Return the other form of @xml, a string that the caller frees, or NULL with

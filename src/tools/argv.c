@@ -7,6 +7,7 @@
 
 #include "qemu/domain_rewrite.h"
 #include "tools/command.h"
+#include "tools/connection.h"
 #include "tools/embed.h"
 
 static char *root;
@@ -32,7 +33,7 @@ printNative(const char *stock)
     if (native)
         fputs(native, stdout);
     else
-        vmcEmbedReport();
+        vmcToolReportLibvirt();
     vmcEmbedClose(embed);
     return native ? 0 : -1;
 }

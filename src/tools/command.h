@@ -22,6 +22,9 @@ typedef struct {
 } vmcCommand;
 
 extern const vmcCommand vmcCommandArgv;
+extern const vmcCommand vmcCommandDefine;
+extern const vmcCommand vmcCommandDoctor;
+extern const vmcCommand vmcCommandDumpxml;
 extern const vmcCommand vmcCommandRun;
 extern const vmcCommand vmcCommandTranslate;
 extern const vmcCommand vmcCommandValidate;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tools/connection.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
@@ -37,31 +38,6 @@ static const char rootConf[] =
     "user = \"root\"\n"
     "group = \"root\"\n";
 
-void
-vmcEmbedReport(void)
-{
-    virErrorPtr error = virGetLastError();
-
-    /* libvirt's message is whole already: it must not get a second prefix. */
-    vmcErrorSet(error ? error->domain : VIR_FROM_NONE,
-                error ? error->code : VIR_ERR_INTERNAL_ERROR,
-                error && error->message ? error->message : "libvirt reports no reason");
-}
-
-/* libvirt would print each error by itself. */
-static void
-ignoreError(void *opaque G_GNUC_UNUSED, virErrorPtr error G_GNUC_UNUSED)
-{
-}
-
-static gpointer
-eventThread(gpointer opaque G_GNUC_UNUSED)
-{
-    while (virEventRunDefaultImpl() == 0)
-        continue;
-    return NULL;
-}
-
 /*
  * The driver logs in our process, to stderr unless told otherwise: what it has
  * to say goes beside its state. LIBVIRT_DEBUG and the like still decide.
@@ -73,19 +49,6 @@ directLog(const char *root)
 
     if (!g_getenv("LIBVIRT_DEBUG"))
         g_setenv("LIBVIRT_LOG_OUTPUTS", output, FALSE);
-}
-
-static void
-startEvents(void)
-{
-    static bool started;
-
-    if (started)
-        return;
-    started = true;
-    virSetErrorFunc(NULL, ignoreError);
-    virEventRegisterDefaultImpl();
-    g_thread_unref(g_thread_new("events", eventThread, NULL));
 }
 
 static int
@@ -147,12 +110,12 @@ vmcEmbedOpen(const char *root)
         return NULL;
     }
     directLog(embed->root);
-    startEvents();
+    vmcToolStartLibvirt();
     escaped = g_uri_escape_string(embed->root, "/", FALSE);
     uri = g_strdup_printf("qemu:///embed?root=%s", escaped);
     embed->connection = virConnectOpen(uri);
     if (!embed->connection) {
-        vmcEmbedReport();
+        vmcToolReportLibvirt();
         vmcEmbedClose(embed);
         return NULL;
     }

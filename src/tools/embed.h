@@ -22,6 +22,3 @@ void vmcEmbedClose(vmcEmbed *embed);
 
 /* The connection; it ends with vmcEmbedClose(). */
 virConnectPtr vmcEmbedConnection(vmcEmbed *embed);
-
-/* vmcEmbedReport: makes libvirt's last error ours. */
-void vmcEmbedReport(void);

@@ -22,6 +22,9 @@
 
 static const vmcCommand *const commands[] = {
     &vmcCommandArgv,
+    &vmcCommandDefine,
+    &vmcCommandDoctor,
+    &vmcCommandDumpxml,
     &vmcCommandRun,
     &vmcCommandTranslate,
     &vmcCommandValidate,

@@ -18,6 +18,7 @@
 
 #include "qemu/domain_rewrite.h"
 #include "tools/command.h"
+#include "tools/connection.h"
 #include "tools/embed.h"
 #include "util/error.h"
 
@@ -130,7 +131,7 @@ runDomain(virConnectPtr connection, const char *stock)
     if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                                          VIR_DOMAIN_EVENT_CALLBACK(lifecycle), NULL, NULL) < 0 ||
         !(domain = virDomainCreateXML(connection, stock, 0))) {
-        vmcEmbedReport();
+        vmcToolReportLibvirt();
         return -1;
     }
     printf("domain '%s' is running\n", virDomainGetName(domain));

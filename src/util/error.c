@@ -13,6 +13,7 @@ static const struct {
 } codeTexts[] = {
     { VIR_ERR_INTERNAL_ERROR, "internal error" },
     { VIR_ERR_INVALID_ARG, "invalid argument" },
+    { VIR_ERR_NO_DOMAIN, "Domain not found" },
     { VIR_ERR_XML_ERROR, "XML error" },
     { VIR_ERR_XML_DETAIL, "XML error" },
     { VIR_ERR_XML_INVALID_SCHEMA, "XML document failed to validate against schema" },

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* libvirt as the commands use it: connections, domains, its errors as ours. */
+#pragma once
+
+#include <glib.h>
+#include <libvirt/libvirt.h>
+
+/* The option --connect, as virsh has it, for a command's table of options. */
+extern char *vmcToolUri;
+#define VMC_TOOL_CONNECT_OPTION \
+    { "connect", 'c', G_OPTION_FLAG_NONE, G_OPTION_ARG_STRING, &vmcToolUri, \
+      "Which libvirt to talk to; without it, libvirt's own default", "URI" }
+
+typedef virConnect vmcConnection;
+typedef virDomain vmcDomain;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcConnection, virConnectClose)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcDomain, virDomainFree)
+
+/* vmcToolConnect: opens --connect's URI; NULL with an error. */
+vmcConnection *vmcToolConnect(void);
+
+/* vmcToolFindDomain: by name or uuid; NULL with an error. */
+vmcDomain *vmcToolFindDomain(vmcConnection *connection, const char *nameOrUuid);
+
+/* vmcToolReportLibvirt: makes libvirt's last error ours. */
+void vmcToolReportLibvirt(void);
+
+/*
+ * vmcToolStartLibvirt:
+ * Before the first connection: libvirt's events come in a thread, and it no
+ * longer prints its errors by itself. Does nothing the second time.
+ */
+void vmcToolStartLibvirt(void);

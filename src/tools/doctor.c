@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * virt-vmchannel doctor: looks at what channels need on this host, and says
+ * what to do about what is missing. Changes nothing.
+ */
+#include <config.h>
+
+#include <libvirt/virterror.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "qemu/domain_rewrite.h"
+#include "tools/command.h"
+#include "tools/connection.h"
+#include "util/error.h"
+#include "util/fd.h"
+
+static const GOptionEntry options[] = {
+    VMC_TOOL_CONNECT_OPTION,
+    G_OPTION_ENTRY_NULL
+};
+
+/* How many things somebody should do something about. */
+static unsigned int problems;
+
+static void G_GNUC_PRINTF(1, 2)
+fine(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fputs("ok       ", stdout);
+    vprintf(format, args);
+    putchar('\n');
+    va_end(args);
+}
+
+static void G_GNUC_PRINTF(1, 2)
+note(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fputs("note     ", stdout);
+    vprintf(format, args);
+    putchar('\n');
+    va_end(args);
+}
+
+/* @remedy: what to do. */
+static void G_GNUC_PRINTF(2, 3)
+problem(const char *remedy, const char *format, ...)
+{
+    va_list args;
+
+    problems++;
+    va_start(args, format);
+    fputs("problem  ", stdout);
+    vprintf(format, args);
+    printf("\n         do: %s\n", remedy);
+    va_end(args);
+}
+
+/* Returns QEMU's version as it prints it, or NULL. The caller frees it. */
+static char *
+versionOf(const char *emulator)
+{
+    const char *argv[] = { emulator, "-version", NULL };
+    g_autofree char *out = NULL;
+    const char *version;
+
+    if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out,
+                      NULL, NULL, NULL))
+        return NULL;
+    version = strstr(out, "version ");
+    if (!version)
+        return NULL;
+    version += strlen("version ");
+    return g_strndup(version, strcspn(version, " \n"));
+}
+
+/*
+ * libvirt remembers what a QEMU can do by the emulator file's path and ctime:
+ * a copy that is older than its QEMU hides an upgrade.
+ */
+static void
+checkFreshness(const char *copy, const char *real)
+{
+    struct stat copySt;
+    struct stat realSt;
+
+    if (stat(copy, &copySt) < 0 || stat(real, &realSt) < 0)
+        return;
+    if (copySt.st_ctime >= realSt.st_ctime)
+        fine("'%s' is newer than its QEMU", copy);
+    else
+        problem("touch the emulator file, so that libvirt asks the new QEMU what it can do",
+                "'%s' is older than '%s'", copy, real);
+}
+
+static void
+checkEmulator(const char *copy, const char *real)
+{
+    g_autofree char *version = versionOf(real);
+    int major = 0;
+    int minor = 0;
+
+    if (!version) {
+        note("'%s' stands for a QEMU that is not installed: '%s'", copy, real);
+        return;
+    }
+    if (sscanf(version, "%d.%d", &major, &minor) == 2 && (major < 7 || (major == 7 && minor < 2)))
+        problem("install QEMU 7.2 or later", "'%s' is version %s", real, version);
+    else
+        fine("'%s' is version %s", real, version);
+    checkFreshness(copy, real);
+}
+
+/* Walks the emulator files below @dir, of which @skip characters are ours. */
+static unsigned int
+walkEmulators(const char *dir, size_t skip)
+{
+    g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
+    const char *name;
+    unsigned int found = 0;
+
+    while (entries && (name = g_dir_read_name(entries))) {
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+
+        if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+            found += walkEmulators(path, skip);
+        } else {
+            checkEmulator(path, path + skip);
+            found++;
+        }
+    }
+    return found;
+}
+
+static void
+checkEmulators(void)
+{
+    const char *dir = vmcToolEmulatorDir();
+
+    if (walkEmulators(dir, strlen(dir)) == 0)
+        problem("install qemu-vmchannel, or make a copy of it there for each QEMU",
+                "no emulator file in '%s'", dir);
+}
+
+/* Whether this user can connect to the socket. */
+static bool
+reaches(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok;
+
+    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+    ok = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    vmcFdClose(&fd);
+    return ok;
+}
+
+static void
+checkSockets(void)
+{
+    static const char *const paths[] = {
+        "/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock",
+    };
+    unsigned int found = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+        if (!g_file_test(paths[i], G_FILE_TEST_EXISTS))
+            continue;
+        found++;
+        if (reaches(paths[i]))
+            fine("'%s' takes connections of this user", paths[i]);
+        else
+            note("'%s' is there and does not take connections of this user", paths[i]);
+    }
+    if (found == 0)
+        note("no libvirt daemon of the system listens: 'virt-vmchannel run' needs none");
+}
+
+static void
+checkConfinement(void)
+{
+    g_autofree char *apparmor = NULL;
+    g_autofree char *selinux = NULL;
+
+    if (g_file_get_contents("/sys/module/apparmor/parameters/enabled", &apparmor, NULL, NULL) &&
+        apparmor[0] == 'Y')
+        note("AppArmor is on: libvirt's profiles know neither the emulator files nor the host "
+             "sockets of channels; where a start is denied, allow them in "
+             "/etc/apparmor.d/local/abstractions/libvirt-qemu");
+    if (g_file_get_contents("/sys/fs/selinux/enforce", &selinux, NULL, NULL) && selinux[0] == '1')
+        note("SELinux is enforcing: the emulator files need the label of a QEMU, and the host "
+             "sockets one that svirt_t may connect to");
+}
+
+static void
+checkDomain(vmcDomain *domain)
+{
+    vmcRewriteOptions rewrite = { .emulatorDir = vmcToolEmulatorDir() };
+    g_autofree char *xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+    const char *name = virDomainGetName(domain);
+
+    switch (xml ? vmcDomainStateOf(xml, &rewrite) : VMC_DOMAIN_PLAIN) {
+    case VMC_DOMAIN_STOCK:
+        fine("domain '%s' has channels", name);
+        break;
+    case VMC_DOMAIN_STOCK_BROKEN:
+        problem("virt-vmchannel dumpxml DOMAIN >FILE, look at it, virt-vmchannel define FILE",
+                "domain '%s' has channels, but its emulator was changed: it will not start", name);
+        break;
+    case VMC_DOMAIN_PLAIN:
+    default:
+        break;
+    }
+}
+
+static void
+checkDomains(void)
+{
+    g_autoptr(vmcConnection) connection = vmcToolConnect();
+    virDomainPtr *domains = NULL;
+    unsigned long version = 0;
+    int n;
+
+    if (!connection) {
+        note("definitions were not looked at: %s", vmcErrorLast()->message);
+        return;
+    }
+    if (virConnectGetLibVersion(connection, &version) == 0)
+        fine("libvirt is version %lu.%lu.%lu", version / 1000000, version / 1000 % 1000,
+             version % 1000);
+    n = virConnectListAllDomains(connection, &domains, 0);
+    for (int i = 0; i < n; i++) {
+        checkDomain(domains[i]);
+        virDomainFree(domains[i]);
+    }
+    free(domains);
+}
+
+static int
+doctor(const char *const *args G_GNUC_UNUSED)
+{
+    static void (*const checks[])(void) = {
+        checkEmulators, checkSockets, checkConfinement, checkDomains,
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
+        checks[i]();
+    return problems == 0 ? EXIT_SUCCESS : VMC_EXIT_FAILURE;
+}
+
+const vmcCommand vmcCommandDoctor = {
+    .name = "doctor",
+    .arguments = "",
+    .summary = "Look for what keeps channels from working on this host",
+    .description =
+        "Looks at the emulator files and the QEMUs behind them, libvirt's sockets, what\n"
+        "confines QEMU, and the definitions in libvirt. Status 1: there is something to do.",
+    .run = doctor,
+    .options = options,
+    .minArgs = 0,
+    .maxArgs = 0,
+};
