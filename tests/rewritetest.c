@@ -148,6 +148,8 @@ testElsewhere(void)
         "<vmchannel type='null'><target port='1'/></vmchannel>",
         "<domain type='kvm'><x:devices xmlns:x='urn:x'><vmchannel/></x:devices></domain>",
         "<domain type='kvm'><devices><x:vmchannel xmlns:x='urn:x'/></devices></domain>",
+        /* Nothing of ours, so that whatever is wrong is libvirt's to say. */
+        "<!DOCTYPE domain><domain type='kvm'>&#10;</domain>", "<domain>&#10;", "<domain",
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(documents); i++) {
@@ -157,6 +159,17 @@ testElsewhere(void)
         g_assert_cmpstr(forward, ==, documents[i]);
         g_assert_cmpstr(reverse, ==, documents[i]);
     }
+}
+
+/* A word of ours behind a character reference is found all the same. */
+static void
+testHidden(void)
+{
+    g_autofree char *stock = vmcDomainRewriteForward(
+        "<domain type='kvm'><devices><emulator>/q</emulator>"
+        "<interface type='vmch&#x61;nnel'/></devices></domain>", &options);
+
+    g_assert_nonnull(strstr(stock, "<interface type='client'>"));
 }
 
 /* What a user wrote into the parts that are ours is not taken for ours. */
@@ -345,6 +358,7 @@ main(int argc, char **argv)
     g_test_add_func("/rewrite/emulator-spelling", testEmulatorSpelling);
     g_test_add_func("/rewrite/emulator-hidden", testEmulatorHidden);
     g_test_add_func("/rewrite/elsewhere", testElsewhere);
+    g_test_add_func("/rewrite/hidden", testHidden);
     g_test_add_func("/rewrite/lookalikes", testLookalikes);
     g_test_add_func("/rewrite/comment-kept", testCommentKept);
     g_test_add_func("/rewrite/hostile", testHostile);

@@ -44,14 +44,19 @@ domainsOf(xmlDocPtr doc)
     return domains;
 }
 
-/*
- * Whether @xml can have something of ours at all. A character reference could
- * hide any word.
- */
-static bool
+/* How far a look at the bytes goes towards something of ours. */
+typedef enum {
+    MENTION_NONE,
+    MENTION_HIDDEN,             /* a character reference could hide any word */
+    MENTION_PLAIN,
+} mention;
+
+static mention
 mentions(const char *xml, const char *word)
 {
-    return strstr(xml, "vmchannel") || strstr(xml, word) || strstr(xml, "&#");
+    if (strstr(xml, "vmchannel") || strstr(xml, word))
+        return MENTION_PLAIN;
+    return strstr(xml, "&#") ? MENTION_HIDDEN : MENTION_NONE;
 }
 
 /* The channels of the stock form count as the domain's, for what must be unique. */
@@ -120,15 +125,22 @@ reverseDomain(rewriting *r, xmlNodePtr domain)
 }
 
 static char *
-rewrite(const char *xml, const vmcRewriteOptions *options,
+rewrite(const char *xml, const vmcRewriteOptions *options, mention found,
         int (*direction)(rewriting *r, xmlNodePtr domain))
 {
-    g_autoptr(xmlDoc) doc = vmcXmlParse(xml);
+    g_autoptr(xmlDoc) doc = found == MENTION_NONE ? NULL : vmcXmlParse(xml);
     g_autoptr(GPtrArray) domains = doc ? domainsOf(doc) : NULL;
     g_autoptr(vmcXmlEdit) edit = NULL;
     rewriting r = { .xml = xml, .doc = doc, .options = options };
-    int ret = doc ? 0 : -1;
+    int ret = 0;
 
+    if (!doc && found == MENTION_PLAIN)
+        return NULL;
+    if (!doc) {
+        /* What we cannot read, and need not, is libvirt's to judge. */
+        vmcErrorReset();
+        return g_strdup(xml);
+    }
     for (guint i = 0; ret == 0 && i < domains->len; i++)
         ret = direction(&r, g_ptr_array_index(domains, i));
     edit = r.edit;
@@ -140,14 +152,13 @@ rewrite(const char *xml, const vmcRewriteOptions *options,
 char *
 vmcDomainRewriteForward(const char *xml, const vmcRewriteOptions *options)
 {
-    return mentions(xml, "guestfwd") ? rewrite(xml, options, forwardDomain) : g_strdup(xml);
+    return rewrite(xml, options, mentions(xml, "guestfwd"), forwardDomain);
 }
 
 char *
 vmcDomainRewriteReverse(const char *xml, const vmcRewriteOptions *options)
 {
-    return mentions(xml, options->emulatorDir) ? rewrite(xml, options, reverseDomain)
-                                               : g_strdup(xml);
+    return rewrite(xml, options, mentions(xml, options->emulatorDir), reverseDomain);
 }
 
 vmcDomainState
