@@ -426,6 +426,18 @@ vmcEndpointConnWantsWrite(const vmcEndpointConn *conn)
     return conn->bufferLen > 0;
 }
 
+const uint8_t *
+vmcEndpointConnMac(const vmcEndpointConn *conn)
+{
+    return conn->mac;
+}
+
+bool
+vmcEndpointProbe(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const uint8_t mac[6])
+{
+    return vmcTcpProbe(ep, tuple, mac);
+}
+
 const vmcEndpointStats *
 vmcEndpointGetStats(const vmcEndpoint *ep)
 {

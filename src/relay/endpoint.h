@@ -177,6 +177,18 @@ void vmcEndpointConnReset(vmcEndpoint *ep, vmcEndpointConn *conn);
 bool vmcEndpointConnWantsRead(const vmcEndpointConn *conn);
 bool vmcEndpointConnWantsWrite(const vmcEndpointConn *conn);
 
+/* vmcEndpointConnMac: the guest's MAC address (6 bytes) when it last spoke. */
+const uint8_t *vmcEndpointConnMac(const vmcEndpointConn *conn);
+
+/*
+ * vmcEndpointProbe:
+ * Asks the guest about a connection that is not this endpoint's: one that
+ * another endpoint had before. A guest that still knows it answers with an ACK,
+ * which belongs to no connection here, and so is reset by its own numbers.
+ * Returns false when the link is full: nothing was asked.
+ */
+bool vmcEndpointProbe(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const uint8_t mac[6]);
+
 const vmcEndpointStats *vmcEndpointGetStats(const vmcEndpoint *ep);
 
 /* vmcEndpointConnCount: connections that are not in TIME_WAIT. */

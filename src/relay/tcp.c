@@ -348,3 +348,24 @@ vmcTcpRestartRtx(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
     if (conn->sndMax != conn->sndUna)
         vmcTcpArmRtx(ep, conn, now);
 }
+
+/*
+ * Two ACKs half of the sequence numbers apart: no window holds both, and the
+ * guest answers the one outside of it with its own numbers.
+ */
+bool
+vmcTcpProbe(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const uint8_t mac[VMC_MAC_LEN])
+{
+    vmcFrameAddress address = {
+        .src = tuple->address, .dst = tuple->peer,
+        .srcPort = tuple->port, .dstPort = tuple->peerPort,
+    };
+    vmcSegment segment = { .seq = 0, .flags = VMC_TCP_ACK, .scale = -1 };
+
+    memcpy(address.srcMac, ep->config.mac, VMC_MAC_LEN);
+    memcpy(address.dstMac, mac, VMC_MAC_LEN);
+    if (!sendFrame(ep, &address, &segment, 0))
+        return false;
+    segment.seq = 1u << 31;
+    return sendFrame(ep, &address, &segment, 0);
+}

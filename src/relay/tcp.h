@@ -82,6 +82,9 @@ bool vmcTcpSendReset(vmcEndpoint *ep, const vmcEndpointConn *conn);
 void vmcTcpAnswerReset(vmcEndpoint *ep, const vmcFrame *frame);
 void vmcTcpAckSoon(vmcEndpoint *ep, vmcEndpointConn *conn);
 
+/* vmcTcpProbe: see vmcEndpointProbe(). */
+bool vmcTcpProbe(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const uint8_t mac[VMC_MAC_LEN]);
+
 /* Sequence numbers wrap: @a before @b means by less than half the circle. */
 static inline bool
 vmcTcpBefore(uint32_t a, uint32_t b)
