@@ -1,431 +1,426 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The host sides of channels: see broker.h. One row a source type says how it
- * is made ready and how it is opened for a guest connection.
+ * The broker: see broker.h.
  *
- * A unix socket whose listener has a full backlog gives no event when there is
- * room again, so such a dial goes to a thread of its own that blocks in
- * connect(2). The threads touch nothing but their own dial, and hand it back
- * over a queue and an eventfd.
+ * The worker may be the guest's by now. So each message of its is checked: its
+ * form by message.c, and here that the channel exists, that address and port
+ * are that channel's, that an id is new or known, and that there are no more
+ * connections than the endpoint may have. One that is not in order costs the
+ * worker its life; its successor starts from nothing but the channels and the
+ * 4-tuples of its connections, which it probes so that the guest ends them.
  */
 #include <config.h>
 
 #include "relay/broker.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
-#include <stdlib.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "relay/child.h"
+#include "relay/link.h"
+#include "relay/mailbox.h"
+#include "relay/source.h"
 #include "util/error.h"
 #include "util/fd.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
-/* How long a guest connection waits for room in a host program's backlog. */
-#define DIAL_SECONDS 120
+/* Messages taken before anything else gets its turn. */
+#define MESSAGES_A_TURN 64
 
-typedef struct brokerChannel brokerChannel;
+/* Connections of dead workers that are still to be probed, at most. */
+#define KNOWN_MAX (2 * VMC_ENDPOINT_MAX_CONNS)
 
-/* How a source type's host side is got. */
+/* How long a worker that fails waits for its successor, in microseconds. */
+#define BACKOFF_MIN (100 * G_TIME_SPAN_MILLISECOND)
+#define BACKOFF_MAX (10 * G_TIME_SPAN_SECOND)
+/* One that lived so long does not count as a failure in a row. */
+#define BACKOFF_RESET (60 * G_TIME_SPAN_SECOND)
+
+/* For the worker's last words, when QEMU is gone. */
+#define LEAVE_MS 300
+
+/* Between the end of a process's descriptors and its own. */
+#define END_MS 200
+
+#define READY_MS 10000
+
 typedef struct {
-    int (*prepare)(brokerChannel *channel);
-    vmcBrokerResult (*open)(brokerChannel *channel, vmcBrokerRequest *request, int *fd);
-} brokerDriver;
+    vmcSource *source;
+    struct in_addr address;
+    uint16_t port;
+} brokerChannel;
 
-struct brokerChannel {
+/* A guest connection, from the worker's OPEN to its CLOSE. */
+typedef struct {
     vmcBroker *broker;
-    const brokerDriver *driver;
-    const vmcChannel *def;
-    char *path;                 /* the socket's or the file's */
-    int fd;                     /* the listener or the open file, or -1 */
-    vmcWatch listener;
-    GQueue waiting;             /* of vmcBrokerRequest: guests without a host program */
-};
+    uint32_t id;
+    vmcMessage known;           /* what a successor is told of it */
+    vmcSourceRequest *request;  /* NULL: refused */
+} brokerConn;
 
 struct _vmcBroker {
+    const vmcRelayOptions *options;
     vmcLoop *loop;
-    GPtrArray *channels;        /* of brokerChannel */
-    GAsyncQueue *dialled;       /* of vmcBrokerRequest, from the threads */
-    vmcWatch wakeup;            /* eventfd: something is in dialled */
+    GArray *channels;           /* of brokerChannel; the worker's numbers */
+    vmcWatch link;              /* watched for its end only */
+    vmcWatch signals;
+    bool over;                  /* QEMU is gone, or we were told to go */
+
+    vmcChild worker;
+    vmcMailbox mailbox;
+    vmcWatch letters;           /* the mailbox */
+    vmcWatch ended;             /* the worker */
+    unsigned int layers;        /* that hold, as it said; 0: not yet */
+    GHashTable *conns;          /* id → brokerConn */
+    GArray *known;              /* vmcMessage: connections of dead workers */
+    gint64 startedAt;
+    gint64 startAt;             /* when the next worker starts; 0: there is one */
+    gint64 backoff;
 };
 
-struct _vmcBrokerRequest {
-    gint references;            /* the asker's, and the queue's or a thread's */
-    vmcBroker *broker;
-    brokerChannel *channel;
-    vmcBrokerDone done;         /* NULL: cancelled */
-    void *opaque;
-    struct sockaddr_un address; /* dialled by a thread */
-    GAsyncQueue *dialled;       /* where it comes back to; referenced */
-    int wakeupFd;               /* its own duplicate */
-    int fd;                     /* what came of it, or -1 */
+static void
+workerPost(vmcBroker *broker, const vmcMessage *message, int fd)
+{
+    if (!vmcMailboxPost(&broker->mailbox, message, &fd, fd >= 0))
+        vmcLoopChange(broker->loop, &broker->letters, EPOLLIN | EPOLLOUT);
+}
+
+static void
+workerAnswer(vmcBroker *broker, uint32_t id, vmcMessageType type, int fd)
+{
+    vmcMessage answer = { .type = type, .id = id };
+
+    workerPost(broker, &answer, fd);
+}
+
+static void
+connFree(gpointer opaque)
+{
+    brokerConn *conn = opaque;
+
+    if (conn->request)
+        vmcSourceRequestEnd(conn->request);
+    g_free(conn);
+}
+
+/* A host side has come for one who waited, or never will. */
+static void
+sourceAnswered(void *opaque, int fd)
+{
+    brokerConn *conn = opaque;
+
+    workerAnswer(conn->broker, conn->id,
+                 fd >= 0 ? VMC_MESSAGE_BROKER_OPENED : VMC_MESSAGE_BROKER_REFUSED, fd);
+}
+
+/* What the worker hears at once; DIALLING: nothing yet. */
+static const vmcMessageType answers[] = {
+    [VMC_SOURCE_DONE] = VMC_MESSAGE_BROKER_OPENED,
+    [VMC_SOURCE_REFUSED] = VMC_MESSAGE_BROKER_REFUSED,
+    [VMC_SOURCE_DIALLING] = VMC_MESSAGE_LAST,
+    [VMC_SOURCE_ACCEPTING] = VMC_MESSAGE_BROKER_ACCEPTING,
 };
 
-static void
-requestUnref(vmcBrokerRequest *request)
-{
-    if (!g_atomic_int_dec_and_test(&request->references))
-        return;
-    vmcFdClose(&request->fd);
-    vmcFdClose(&request->wakeupFd);
-    g_clear_pointer(&request->dialled, g_async_queue_unref);
-    g_free(request);
-}
-
-/* Ends the reference of whoever worked on it and, answered, the asker's. */
-static void
-requestAnswer(vmcBrokerRequest *request)
-{
-    vmcBrokerDone done = g_steal_pointer(&request->done);
-
-    if (done) {
-        done(request->opaque, vmcFdSteal(&request->fd));
-        requestUnref(request);
-    }
-    requestUnref(request);
-}
-
-static struct sockaddr_un
-unixAddress(const char *path)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-    return address;
-}
-
-/* Names the channel, as every error at start does. */
-static void
-reportChannel(const brokerChannel *channel, int errnum, const char *what)
-{
-    vmcReportSystemError(errnum, "vmchannel %s:%u: %s '%s'", channel->def->address,
-                         channel->def->port, what, channel->path);
-}
-
-static int
-checkParent(const brokerChannel *channel)
-{
-    g_autofree char *parent = g_path_get_dirname(channel->path);
-
-    if (access(parent, X_OK) < 0) {
-        vmcReportSystemError(errno, "vmchannel %s:%u: cannot search '%s', the directory of '%s'",
-                             channel->def->address, channel->def->port, parent, channel->path);
-        return -1;
-    }
-    return 0;
-}
-
-static int
-checkSocketOrAbsent(const brokerChannel *channel)
-{
-    struct stat st;
-
-    if (stat(channel->path, &st) < 0)
-        return checkParent(channel);
-    if (!S_ISSOCK(st.st_mode)) {
-        reportChannel(channel, ENOTSOCK, "source path");
-        return -1;
-    }
-    return 0;
-}
-
-static int
-connectUnix(int fd, const struct sockaddr_un *address)
-{
-    int rc;
-
-    do
-        rc = connect(fd, (const struct sockaddr *)address, sizeof(*address));
-    while (rc < 0 && errno == EINTR);
-    return rc;
-}
-
-static gpointer
-dialThread(gpointer opaque)
-{
-    vmcBrokerRequest *request = opaque;
-    GAsyncQueue *answers;
-    struct timeval limit = { .tv_sec = DIAL_SECONDS };
-    int wakeup = vmcFdSteal(&request->wakeupFd);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd >= 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
-        connectUnix(fd, &request->address) == 0 &&
-        fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
-        request->fd = vmcFdSteal(&fd);
-    vmcFdClose(&fd);
-    answers = g_async_queue_ref(request->dialled);
-    g_async_queue_push(answers, request);   /* no longer this thread's */
-    g_async_queue_unref(answers);
-    eventfd_write(wakeup, 1);
-    close(wakeup);
-    return NULL;
-}
-
-/* Hands the dial to a thread; false when there can be none. */
 static bool
-dialInThread(vmcBrokerRequest *request)
+workerOpens(vmcBroker *broker, const vmcMessage *message)
 {
-    vmcBroker *broker = request->broker;
-    GThread *thread;
+    const brokerChannel *channel;
+    brokerConn *conn;
+    vmcMessageType answer;
+    int fd = -1;
 
-    request->wakeupFd = fcntl(broker->wakeup.fd, F_DUPFD_CLOEXEC, 0);
-    if (request->wakeupFd < 0)
+    if (message->channel >= broker->channels->len)
         return false;
-    request->dialled = g_async_queue_ref(broker->dialled);
-    g_atomic_int_inc(&request->references);
-    thread = g_thread_try_new("vmch-dial", dialThread, request, NULL);
-    if (!thread) {
-        requestUnref(request);
+    channel = &g_array_index(broker->channels, brokerChannel, message->channel);
+    if (message->address != channel->address.s_addr || message->port != channel->port ||
+        g_hash_table_size(broker->conns) >= VMC_ENDPOINT_MAX_CONNS ||
+        g_hash_table_contains(broker->conns, GUINT_TO_POINTER(message->id)))
         return false;
-    }
-    g_thread_unref(thread);
+    conn = g_new0(brokerConn, 1);
+    conn->broker = broker;
+    conn->id = message->id;
+    conn->known = *message;
+    conn->known.type = VMC_MESSAGE_BROKER_KNOWN;
+    conn->known.id = conn->known.channel = 0;
+    g_hash_table_insert(broker->conns, GUINT_TO_POINTER(conn->id), conn);
+    answer = answers[vmcSourceOpen(channel->source, sourceAnswered, conn, &fd, &conn->request)];
+    if (answer != VMC_MESSAGE_LAST)
+        workerAnswer(broker, conn->id, answer, fd);
     return true;
 }
 
-static void
-dialsDone(void *opaque, uint32_t events G_GNUC_UNUSED)
-{
-    vmcBroker *broker = opaque;
-    vmcBrokerRequest *request;
-    eventfd_t count;
-
-    eventfd_read(broker->wakeup.fd, &count);
-    while ((request = g_async_queue_try_pop(broker->dialled)))
-        requestAnswer(request);
-}
-
-static int
-prepareUnixConnect(brokerChannel *channel)
-{
-    channel->path = g_strdup(channel->def->source.path);
-    return checkSocketOrAbsent(channel);
-}
-
-static vmcBrokerResult
-openUnixConnect(brokerChannel *channel, vmcBrokerRequest *request, int *fd)
-{
-    int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (sock < 0)
-        return VMC_BROKER_REFUSED;
-    request->address = unixAddress(channel->path);
-    if (connectUnix(sock, &request->address) == 0) {
-        *fd = sock;
-        return VMC_BROKER_DONE;
-    }
-    vmcFdClose(&sock);
-    return errno == EAGAIN && dialInThread(request) ? VMC_BROKER_DIALLING : VMC_BROKER_REFUSED;
-}
-
-/* Whether somebody listens on the socket at the channel's path. */
 static bool
-isAlive(const brokerChannel *channel)
+workerCloses(vmcBroker *broker, const vmcMessage *message)
 {
-    struct sockaddr_un address = unixAddress(channel->path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool alive = fd >= 0 && (connectUnix(fd, &address) == 0 || errno == EAGAIN);
-
-    vmcFdClose(&fd);
-    return alive;
+    return g_hash_table_remove(broker->conns, GUINT_TO_POINTER(message->id));
 }
 
-/* A socket file that nobody listens on is left over from a crash: it goes. */
-static int
-removeStaleSocket(const brokerChannel *channel)
+static bool
+workerProbed(vmcBroker *broker, const vmcMessage *message G_GNUC_UNUSED)
 {
-    struct stat st;
-
-    if (checkSocketOrAbsent(channel) < 0)
-        return -1;
-    if (stat(channel->path, &st) < 0)
-        return 0;
-    if (isAlive(channel)) {
-        reportChannel(channel, EADDRINUSE, "cannot bind to");
-        return -1;
-    }
-    if (unlink(channel->path) < 0 && errno != ENOENT) {
-        reportChannel(channel, errno, "cannot replace the stale socket");
-        return -1;
-    }
-    return 0;
+    g_array_set_size(broker->known, 0);
+    return true;
 }
 
-static void
-waitForClients(brokerChannel *channel, bool wait)
+static bool
+workerReady(vmcBroker *broker, const vmcMessage *message)
 {
-    vmcLoopChange(channel->broker->loop, &channel->listener, wait ? EPOLLIN : 0);
+    broker->layers = message->value;
+    return true;
 }
 
-/* A host program has dialled: it gets the guest that has waited longest. */
-static void
-acceptClient(void *opaque, uint32_t events G_GNUC_UNUSED)
-{
-    brokerChannel *channel = opaque;
-    vmcBrokerRequest *request;
-    int fd = accept4(channel->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-    if (fd < 0)
-        return;
-    request = g_queue_pop_head(&channel->waiting);
-    if (g_queue_is_empty(&channel->waiting))
-        waitForClients(channel, false);
-    request->fd = fd;
-    requestAnswer(request);
-}
-
-/* Where a bind channel without a path listens. */
-static char *
-generatedPath(const vmcChannel *channel, const char *guestName)
-{
-    g_autofree char *name = g_strdelimit(g_strdup(guestName), "/", '_');
-
-    return g_strdup_printf("%s/vmchannel/%s-%s-%u.sock",
-                           geteuid() == 0 ? "/run" : g_get_user_runtime_dir(),
-                           name, channel->address, channel->port);
-}
-
-static int
-generatePath(brokerChannel *channel, const char *guestName)
-{
-    g_autofree char *parent = NULL;
-
-    channel->path = generatedPath(channel->def, guestName);
-    parent = g_path_get_dirname(channel->path);
-    if (strlen(channel->path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-        reportChannel(channel, ENAMETOOLONG, "generated path");
-        return -1;
-    }
-    if (g_mkdir_with_parents(parent, 0770) < 0) {
-        reportChannel(channel, errno, "cannot create the directory of");
-        return -1;
-    }
-    return 0;
-}
-
-static int
-prepareUnixBind(brokerChannel *channel)
-{
-    struct sockaddr_un address;
-
-    if (!channel->path)
-        channel->path = g_strdup(channel->def->source.path);
-    address = unixAddress(channel->path);
-    if (removeStaleSocket(channel) < 0)
-        return -1;
-    channel->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (channel->listener.fd < 0 ||
-        bind(channel->listener.fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(channel->listener.fd, SOMAXCONN) < 0) {
-        reportChannel(channel, errno, "cannot bind to");
-        vmcFdClose(&channel->listener.fd);
-        return -1;
-    }
-    channel->fd = channel->listener.fd;
-    channel->listener.ready = acceptClient;
-    channel->listener.opaque = channel;
-    return vmcLoopAdd(channel->broker->loop, &channel->listener, 0);
-}
-
-static vmcBrokerResult
-openUnixBind(brokerChannel *channel, vmcBrokerRequest *request, int *fd G_GNUC_UNUSED)
-{
-    if (g_queue_is_empty(&channel->waiting))
-        waitForClients(channel, true);
-    g_atomic_int_inc(&request->references);
-    g_queue_push_tail(&channel->waiting, request);
-    return VMC_BROKER_ACCEPTING;
-}
-
-static int
-prepareFile(brokerChannel *channel)
-{
-    int truncate = channel->def->source.append == VMC_SWITCH_ON ? 0 : O_TRUNC;
-
-    channel->path = g_strdup(channel->def->source.path);
-    channel->fd = open(channel->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | truncate, 0600);
-    if (channel->fd < 0) {
-        reportChannel(channel, errno, "cannot open for writing");
-        return -1;
-    }
-    return 0;
-}
-
-static vmcBrokerResult
-openFile(brokerChannel *channel, vmcBrokerRequest *request G_GNUC_UNUSED, int *fd)
-{
-    *fd = fcntl(channel->fd, F_DUPFD_CLOEXEC, 0);
-    return *fd < 0 ? VMC_BROKER_REFUSED : VMC_BROKER_DONE;
-}
-
-static int
-prepareNull(brokerChannel *channel G_GNUC_UNUSED)
-{
-    return 0;
-}
-
-static vmcBrokerResult
-openNull(brokerChannel *channel G_GNUC_UNUSED, vmcBrokerRequest *request G_GNUC_UNUSED, int *fd)
-{
-    *fd = -1;
-    return VMC_BROKER_DONE;
-}
-
-/* Per source type and mode; a row without functions is not served yet. */
-static const brokerDriver drivers[VMC_CHR_TYPE_LAST][VMC_CHR_MODE_LAST] = {
-    [VMC_CHR_TYPE_NULL] = { [VMC_CHR_MODE_DEFAULT] = { prepareNull, openNull } },
-    [VMC_CHR_TYPE_FILE] = { [VMC_CHR_MODE_DEFAULT] = { prepareFile, openFile } },
-    [VMC_CHR_TYPE_UNIX] = {
-        [VMC_CHR_MODE_CONNECT] = { prepareUnixConnect, openUnixConnect },
-        [VMC_CHR_MODE_BIND] = { prepareUnixBind, openUnixBind },
-    },
+static bool (*const asked[VMC_MESSAGE_LAST])(vmcBroker *broker, const vmcMessage *message) = {
+    [VMC_MESSAGE_CHILD_READY] = workerReady,
+    [VMC_MESSAGE_WORKER_OPEN] = workerOpens,
+    [VMC_MESSAGE_WORKER_CLOSE] = workerCloses,
+    [VMC_MESSAGE_WORKER_PROBED] = workerProbed,
 };
 
+/* Keeps what the next worker is to probe. The oldest gives way. */
 static void
-channelFree(gpointer opaque)
+keepKnown(vmcBroker *broker)
 {
-    brokerChannel *channel = opaque;
-    vmcBrokerRequest *request;
+    GHashTableIter iter;
+    gpointer value;
 
-    if (channel->listener.fd >= 0) {
-        vmcLoopRemove(channel->broker->loop, &channel->listener);
-        unlink(channel->path);
+    g_hash_table_iter_init(&iter, broker->conns);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const brokerConn *conn = value;
+
+        if (conn->request)
+            g_array_append_val(broker->known, conn->known);
     }
-    while ((request = g_queue_pop_head(&channel->waiting)))
-        requestUnref(request);
-    vmcFdClose(&channel->fd);
-    g_free(channel->path);
-    g_free(channel);
+    if (broker->known->len > KNOWN_MAX)
+        g_array_remove_range(broker->known, 0, broker->known->len - KNOWN_MAX);
+}
+
+/* Who was killed from outside is followed at once, who fails by itself later. */
+static gint64
+nextBackoff(const vmcBroker *broker, int status, bool disobeyed)
+{
+    bool killed = WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL ||
+                                          WTERMSIG(status) == SIGTERM);
+
+    if (killed && !disobeyed)
+        return 0;
+    if (g_get_monotonic_time() - broker->startedAt > BACKOFF_RESET || broker->backoff == 0)
+        return BACKOFF_MIN;
+    return MIN(2 * broker->backoff, BACKOFF_MAX);
+}
+
+/* Ends the worker, if it has not, and lets another one follow. */
+static void
+workerEnd(vmcBroker *broker, bool disobeyed)
+{
+    int status;
+
+    vmcLoopRemove(broker->loop, &broker->letters);
+    vmcLoopRemove(broker->loop, &broker->ended);
+    vmcMailboxClose(&broker->mailbox);
+    status = vmcChildReap(&broker->worker);
+    keepKnown(broker);
+    g_hash_table_remove_all(broker->conns);
+    broker->layers = 0;
+    broker->backoff = nextBackoff(broker, status, disobeyed);
+    broker->startAt = g_get_monotonic_time() + broker->backoff;
+}
+
+static void
+workerEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    workerEnd(opaque, false);
+}
+
+static bool
+hasEnded(const vmcBroker *broker, int milliseconds)
+{
+    struct pollfd ended = { .fd = broker->worker.pidfd, .events = POLLIN };
+
+    return broker->worker.pid <= 0 || poll(&ended, 1, milliseconds) > 0;
+}
+
+/* False: the worker is out of order. */
+static bool
+takeMessages(vmcBroker *broker)
+{
+    vmcMessage message;
+    int got = 1;
+
+    for (int i = 0; i < MESSAGES_A_TURN && got > 0; i++) {
+        got = vmcMailboxTake(broker->mailbox.fd, VMC_MESSAGE_FROM_WORKER, &message, NULL, NULL);
+        if (got > 0 && !asked[message.type](broker, &message))
+            return false;
+    }
+    return got >= 0;
+}
+
+static void
+lettersReady(void *opaque, uint32_t events)
+{
+    vmcBroker *broker = opaque;
+
+    if (events & EPOLLOUT && vmcMailboxFlush(&broker->mailbox))
+        vmcLoopChange(broker->loop, &broker->letters, EPOLLIN);
+    if (events & EPOLLHUP)
+        workerEnd(broker, !hasEnded(broker, END_MS));
+    else if (events & EPOLLIN && !takeMessages(broker))
+        workerEnd(broker, true);
+}
+
+static void
+tellWorker(vmcBroker *broker)
+{
+    const vmcRelayOptions *options = broker->options;
+    vmcMessage network = { .type = VMC_MESSAGE_BROKER_NETWORK, .id = options->prefix,
+                           .value = options->mtu, .peer = options->guest.s_addr };
+    vmcMessage serve = { .type = VMC_MESSAGE_BROKER_SERVE };
+
+    workerPost(broker, &network, -1);
+    for (unsigned int i = 0; i < broker->channels->len; i++) {
+        const brokerChannel *channel = &g_array_index(broker->channels, brokerChannel, i);
+        vmcMessage told = { .type = VMC_MESSAGE_BROKER_CHANNEL, .channel = i,
+                            .address = channel->address.s_addr, .port = channel->port };
+
+        workerPost(broker, &told, -1);
+    }
+    for (unsigned int i = 0; i < broker->known->len; i++)
+        workerPost(broker, &g_array_index(broker->known, vmcMessage, i), -1);
+    workerPost(broker, &serve, -1);
+}
+
+static int
+workerStart(vmcBroker *broker)
+{
+    int mailbox;
+
+    broker->startAt = 0;
+    broker->startedAt = g_get_monotonic_time();
+    if (vmcChildStart(&broker->worker, "--worker", broker->link.fd, &mailbox) < 0)
+        return -1;
+    vmcMailboxOpen(&broker->mailbox, mailbox);
+    broker->letters = (vmcWatch){ mailbox, lettersReady, broker };
+    broker->ended = (vmcWatch){ broker->worker.pidfd, workerEnded, broker };
+    if (vmcLoopAdd(broker->loop, &broker->letters, EPOLLIN) < 0 ||
+        vmcLoopAdd(broker->loop, &broker->ended, EPOLLIN) < 0)
+        return -1;
+    tellWorker(broker);
+    return 0;
+}
+
+static void
+linkEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    vmcBroker *broker = opaque;
+
+    broker->over = true;
+}
+
+/* Signals that would end us: as events, so that our sockets are removed. */
+static int
+watchSignals(vmcBroker *broker)
+{
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) {
+        vmcReportSystemError(errno, "cannot watch signals");
+        return -1;
+    }
+    broker->signals = (vmcWatch){ fd, linkEnded, broker };
+    return vmcLoopAdd(broker->loop, &broker->signals, EPOLLIN);
+}
+
+/* Its bytes are the worker's; that it has ended shows without reading any. */
+static int
+watchLink(vmcBroker *broker)
+{
+    int fd = broker->options->linkFd;
+
+    if (vmcLinkCheck(fd) < 0)
+        return -1;
+    broker->link = (vmcWatch){ fd, linkEnded, broker };
+    return vmcLoopAdd(broker->loop, &broker->link, 0);
+}
+
+/* Each connection is a descriptor of the worker's, and there may be many. */
+static void
+raiseLimit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int
+addChannel(vmcBroker *broker, const vmcChannel *def, const char *guestName, const int keep[2])
+{
+    brokerChannel channel = { .port = (uint16_t)def->port };
+
+    channel.address.s_addr = inet_addr(def->address);
+    for (unsigned int i = 0; i < broker->channels->len; i++) {
+        const brokerChannel *other = &g_array_index(broker->channels, brokerChannel, i);
+
+        if (other->address.s_addr == channel.address.s_addr && other->port == channel.port) {
+            vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                           "two vmchannels have the address '%s' and the port '%u'",
+                           def->address, def->port);
+            return -1;
+        }
+    }
+    channel.source = vmcSourceNew(broker->loop, def, guestName, keep);
+    if (!channel.source)
+        return -1;
+    g_array_append_val(broker->channels, channel);
+    return 0;
+}
+
+static int
+prepare(vmcBroker *broker, const int keep[2])
+{
+    const vmcRelayOptions *options = broker->options;
+    g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
+    const char *name = options->uuid ? options->uuid : options->name ? options->name : pid;
+
+    raiseLimit();
+    broker->loop = vmcLoopNew();
+    if (!broker->loop || vmcChildInit() < 0 || watchLink(broker) < 0 || watchSignals(broker) < 0)
+        return -1;
+    for (unsigned int i = 0; i < options->channels->len; i++) {
+        if (addChannel(broker, options->channels->pdata[i], name, keep) < 0)
+            return -1;
+    }
+    return workerStart(broker);
 }
 
 vmcBroker *
-vmcBrokerNew(vmcLoop *loop)
+vmcBrokerNew(const vmcRelayOptions *options, const int keep[2])
 {
     vmcBroker *broker = g_new0(vmcBroker, 1);
 
-    broker->loop = loop;
-    broker->channels = g_ptr_array_new_with_free_func(channelFree);
-    broker->dialled = g_async_queue_new_full((GDestroyNotify)(void (*)(void))requestUnref);
-    broker->wakeup.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    broker->wakeup.ready = dialsDone;
-    broker->wakeup.opaque = broker;
-    if (broker->wakeup.fd < 0) {
-        vmcReportSystemError(errno, "cannot create an eventfd");
-        vmcBrokerFree(broker);
-        return NULL;
-    }
-    if (vmcLoopAdd(loop, &broker->wakeup, EPOLLIN) < 0) {
-        vmcBrokerFree(broker);
-        return NULL;
-    }
+    broker->options = options;
+    broker->link.fd = broker->signals.fd = broker->mailbox.fd = broker->worker.pidfd = -1;
+    broker->channels = g_array_new(FALSE, FALSE, sizeof(brokerChannel));
+    broker->known = g_array_new(FALSE, FALSE, sizeof(vmcMessage));
+    broker->conns = g_hash_table_new_full(NULL, NULL, NULL, connFree);
+    if (prepare(broker, keep) < 0)
+        g_clear_pointer(&broker, vmcBrokerFree);
     return broker;
 }
 
@@ -434,86 +429,61 @@ vmcBrokerFree(vmcBroker *broker)
 {
     if (!broker)
         return;
-    g_ptr_array_unref(broker->channels);
-    g_async_queue_unref(broker->dialled);
-    vmcFdClose(&broker->wakeup.fd);
+    if (broker->worker.pid > 0) {
+        vmcMailboxClose(&broker->mailbox);
+        vmcChildReap(&broker->worker);
+    }
+    g_hash_table_unref(broker->conns);
+    for (unsigned int i = 0; i < broker->channels->len; i++)
+        vmcSourceFree(g_array_index(broker->channels, brokerChannel, i).source);
+    g_array_unref(broker->channels);
+    g_array_unref(broker->known);
+    vmcLoopFree(broker->loop);
+    vmcFdClose(&broker->signals.fd);
+    vmcFdClose(&broker->link.fd);
     g_free(broker);
 }
 
-static int
-checkServed(const vmcChannel *def, const brokerDriver *driver)
+unsigned int
+vmcBrokerReady(vmcBroker *broker)
 {
-    if (!driver->open) {
-        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "vmchannel %s:%u: type '%s' is not served yet: accepted are "
-                       "'unix', 'file' and 'null'", def->address, def->port,
-                       vmcChrTypeToString(def->source.type));
-        return -1;
+    gint64 end = g_get_monotonic_time() + READY_MS * G_TIME_SPAN_MILLISECOND;
+
+    while (broker->layers == 0 && broker->worker.pid > 0 && g_get_monotonic_time() < end) {
+        if (vmcLoopTurn(broker->loop, MAX(end - g_get_monotonic_time(), 0)) < 0)
+            return 0;
     }
-    if (def->source.logPath) {
-        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "vmchannel %s:%u: log file '%s' is not served yet", def->address,
-                       def->port, def->source.logPath);
-        return -1;
-    }
-    return 0;
+    if (broker->layers == 0)
+        vmcReportError(VIR_ERR_OPERATION_FAILED, "%s",
+                       "the worker cannot be confined: is seccomp available?");
+    return broker->layers;
 }
 
-int
-vmcBrokerAdd(vmcBroker *broker, const vmcChannel *def, const char *guestName)
+const char *
+vmcBrokerReport(const vmcBroker *broker, unsigned int number)
 {
-    const brokerDriver *driver = &drivers[def->source.type][def->source.mode];
-    brokerChannel *channel;
-
-    if (checkServed(def, driver) < 0)
-        return -1;
-    channel = g_new0(brokerChannel, 1);
-    channel->broker = broker;
-    channel->driver = driver;
-    channel->fd = channel->listener.fd = -1;
-    channel->def = def;
-    if ((def->source.mode == VMC_CHR_MODE_BIND && !def->source.path &&
-         generatePath(channel, guestName) < 0) ||
-        driver->prepare(channel) < 0) {
-        channelFree(channel);
-        return -1;
-    }
-    g_ptr_array_add(broker->channels, channel);
-    return broker->channels->len - 1;
+    if (number >= broker->channels->len)
+        return NULL;
+    return vmcSourceReport(g_array_index(broker->channels, brokerChannel, number).source);
 }
 
-vmcBrokerResult
-vmcBrokerOpen(vmcBroker *broker, int number, vmcBrokerDone done, void *opaque,
-              int *fd, vmcBrokerRequest **request)
+static int64_t
+untilStart(const vmcBroker *broker)
 {
-    brokerChannel *channel = g_ptr_array_index(broker->channels, number);
-    vmcBrokerRequest *asked = g_new0(vmcBrokerRequest, 1);
-    vmcBrokerResult result;
-
-    asked->references = 1;
-    asked->broker = broker;
-    asked->channel = channel;
-    asked->done = done;
-    asked->opaque = opaque;
-    asked->fd = asked->wakeupFd = -1;
-    result = channel->driver->open(channel, asked, fd);
-    if (result == VMC_BROKER_DIALLING || result == VMC_BROKER_ACCEPTING)
-        *request = asked;
-    else
-        requestUnref(asked);
-    return result;
+    return broker->startAt == 0 ? -1 : MAX(broker->startAt - g_get_monotonic_time(), 0);
 }
 
 void
-vmcBrokerCancel(vmcBroker *broker G_GNUC_UNUSED, vmcBrokerRequest *request)
+vmcBrokerServe(vmcBroker *broker)
 {
-    brokerChannel *channel = request->channel;
-
-    request->done = NULL;
-    if (g_queue_remove(&channel->waiting, request)) {
-        requestUnref(request);
-        if (g_queue_is_empty(&channel->waiting))
-            waitForClients(channel, false);
+    while (!broker->over) {
+        if (broker->startAt != 0 && untilStart(broker) == 0 && workerStart(broker) < 0) {
+            workerEnd(broker, true);
+            continue;
+        }
+        if (vmcLoopTurn(broker->loop, untilStart(broker)) < 0)
+            break;
     }
-    requestUnref(request);
+    /* The worker sees QEMU's end too, and what QEMU had sent before it. */
+    hasEnded(broker, LEAVE_MS);
 }

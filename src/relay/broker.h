@@ -1,55 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The broker opens the host sides of channels, and nothing else: it listens,
- * dials and opens files, and never sees a guest byte. Everything that needs a
- * path or a new socket is behind this header, which is where the relay will
- * part into two processes.
+ * The broker: the process that has the guest's channels opened and keeps the
+ * link, and never reads a guest byte. What reads them is its worker, which it
+ * watches, answers within limits, and replaces when it dies.
  */
 #pragma once
 
-#include "conf/domain_chr.h"
-#include "relay/loop.h"
+#include "relay/options.h"
 
 typedef struct _vmcBroker vmcBroker;
 
-/* A request that is not answered yet. */
-typedef struct _vmcBrokerRequest vmcBrokerRequest;
-
 /*
- * Called once for each request that was not cancelled: @fd is the host side,
- * non-blocking, the receiver's to close, or -1 when it is refused.
+ * vmcBrokerNew: gets every channel of @options ready, and starts the worker;
+ * @options must outlive it, @keep are descriptors 0 and 1 as they were given to
+ * us. Returns NULL with an error.
+ * vmcBrokerFree: stops listening and removes the sockets that it bound.
  */
-typedef void (*vmcBrokerDone)(void *opaque, int fd);
-
-typedef enum {
-    VMC_BROKER_DONE,            /* *fd is there */
-    VMC_BROKER_REFUSED,         /* there is nobody on the host side */
-    VMC_BROKER_DIALLING,        /* the answer comes; the guest waits for it */
-    VMC_BROKER_ACCEPTING,       /* a host program comes; the guest may go on */
-} vmcBrokerResult;
-
-/* vmcBrokerNew: @loop must outlive the broker. */
-vmcBroker *vmcBrokerNew(vmcLoop *loop);
-
-/* vmcBrokerFree: stops listening and removes the sockets that it bound. */
+vmcBroker *vmcBrokerNew(const vmcRelayOptions *options, const int keep[2]);
 void vmcBrokerFree(vmcBroker *broker);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcBroker, vmcBrokerFree)
 
 /*
- * vmcBrokerAdd:
- * Gets the host side of @channel ready, before the guest runs: binds, opens,
- * looks whether a path could be dialled. @channel must outlive the broker;
- * @guestName tells generated paths apart. Returns the channel's number, or -1 with an error that names it.
+ * vmcBrokerReady:
+ * Waits until the worker is confined. Returns the layers that hold (confine.h),
+ * or 0 with an error when there is no worker.
  */
-int vmcBrokerAdd(vmcBroker *broker, const vmcChannel *channel, const char *guestName);
+unsigned int vmcBrokerReady(vmcBroker *broker);
 
 /*
- * vmcBrokerOpen:
- * One host side for a guest connection to channel @number. Sets *@fd on DONE,
- * *@request on DIALLING and ACCEPTING. A null channel has no descriptor: DONE
- * with -1.
+ * vmcBrokerReport: what a person must know of channel @number (from 0) to use
+ * it, or NULL.
  */
-vmcBrokerResult vmcBrokerOpen(vmcBroker *broker, int number, vmcBrokerDone done, void *opaque,
-                              int *fd, vmcBrokerRequest **request);
+const char *vmcBrokerReport(const vmcBroker *broker, unsigned int number);
 
-/* vmcBrokerCancel: the guest has gone; @request is answered no more. */
-void vmcBrokerCancel(vmcBroker *broker, vmcBrokerRequest *request);
+/* vmcBrokerServe: returns when QEMU is gone or we were told to go. */
+void vmcBrokerServe(vmcBroker *broker);

@@ -2,11 +2,13 @@
 /*
  * Host sides of guest connections: see host.h.
  *
- * Sockets are watched edge-triggered, both ways, from the moment they are
- * there: the endpoint asks again by itself whenever it could go on, so an edge
- * is needed only after it was told "nothing now". Host bytes stay in the
- * socket until the guest has acknowledged them: they are peeked at an offset
- * (SO_PEEK_OFF), and read for good only to be dropped.
+ * A host side is a stream socket, or nothing at all (a null). Sockets are
+ * watched edge-triggered, both ways, from the moment they are there: the
+ * endpoint asks again by itself whenever it could go on, so an edge is needed
+ * only after it was told "nothing now". Host bytes stay in the socket until the
+ * guest has acknowledged them: they are peeked at an offset (SO_PEEK_OFF, or
+ * where the kernel has none for the socket's kind by peeking at all before it
+ * too), and read for good only to be dropped.
  */
 #include <config.h>
 
@@ -19,13 +21,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "relay/mailbox.h"
 #include "util/fd.h"
 
-/* A line of a file channel longer than this is written in pieces. */
-#define LINE_MAX_BYTES 4096
+/* Bytes before the offset of a peek: never more than are in flight. */
+#define SKIP_MAX (256 * 1024)
 
-/* What a file channel promises to take at once. */
-#define FILE_ROOM 65536
+/* What a null takes at once. */
+#define NULL_ROOM 65536
 
 /* How one kind of host side does each operation of vmcEndpointOps. */
 typedef struct {
@@ -38,24 +41,27 @@ typedef struct {
 } hostDriver;
 
 struct _vmcHost {
-    const vmcHostChannel *channel;
-    const hostDriver *driver;
+    vmcHosts *owner;
+    const hostDriver *driver;   /* NULL: the host side is not there yet */
     vmcEndpointConn *conn;
-    vmcBrokerRequest *request;  /* while the host side is not there yet */
+    uint32_t id;
     vmcWatch watch;             /* its fd is the host side, or -1 */
     bool opened;                /* the guest's connect was answered */
     bool shut;                  /* the guest has sent its last byte */
-    int sendBuffer;             /* a socket's SO_SNDBUF */
+    bool ended;                 /* the host has, and all of them are here */
+    bool skips;                 /* no SO_PEEK_OFF */
+    int sendBuffer;             /* SO_SNDBUF */
     size_t peekOffset;          /* where the kernel's next peek would start */
-    GString *line;              /* a file's unfinished line, or NULL */
 };
 
 static void
 socketReady(void *opaque, uint32_t events)
 {
     vmcHost *host = opaque;
-    vmcEndpoint *endpoint = host->channel->endpoint;
+    vmcEndpoint *endpoint = host->owner->endpoint;
 
+    if (events & EPOLLRDHUP)
+        host->ended = true;
     /* After an error, what the host program had sent before it is still read. */
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         vmcEndpointConnReadable(endpoint, host->conn);
@@ -63,17 +69,27 @@ socketReady(void *opaque, uint32_t events)
         vmcEndpointConnWritable(endpoint, host->conn);
 }
 
+static int
+setPeekOffset(vmcHost *host, size_t offset)
+{
+    int start = (int)offset;
+
+    if (setsockopt(host->watch.fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)
+        return -1;
+    host->peekOffset = offset;
+    return 0;
+}
+
 static void
 socketAttach(vmcHost *host)
 {
     socklen_t len = sizeof(host->sendBuffer);
-    int start = 0;
 
     getsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &host->sendBuffer, &len);
-    setsockopt(host->watch.fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start));
+    host->skips = setPeekOffset(host, 0) < 0;
     host->watch.ready = socketReady;
     host->watch.opaque = host;
-    if (vmcLoopAdd(host->channel->loop, &host->watch,
+    if (vmcLoopAdd(host->owner->loop, &host->watch,
                    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) < 0)
         shutdown(host->watch.fd, SHUT_RDWR);    /* no events: better an end than a stall */
 }
@@ -95,11 +111,10 @@ socketRoom(vmcHost *host)
 static ssize_t
 socketWrite(vmcHost *host, const struct iovec *iov, int niov)
 {
-    struct msghdr message = { .msg_iov = (struct iovec *)iov, .msg_iovlen = niov };
     ssize_t n;
 
     do
-        n = sendmsg(host->watch.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        n = writev(host->watch.fd, iov, niov);
     while (n < 0 && errno == EINTR);
     return n < 0 && errno == EAGAIN ? 0 : n;
 }
@@ -110,19 +125,38 @@ socketShut(vmcHost *host)
     shutdown(host->watch.fd, SHUT_WR);
 }
 
+/* As recv() with MSG_PEEK at @offset, for a socket without SO_PEEK_OFF. */
+static ssize_t
+peekPast(vmcHost *host, size_t offset, void *buf, size_t len)
+{
+    static char skipped[SKIP_MAX];
+    struct iovec iov[2] = { { skipped, offset }, { buf, len } };
+    struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
+    ssize_t n;
+
+    if (offset > sizeof(skipped)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    n = recvmsg(host->watch.fd, &message, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 || (size_t)n > offset)
+        return n < 0 ? -1 : n - (ssize_t)offset;
+    if (host->ended || offset == 0)
+        return 0;
+    errno = EAGAIN;
+    return -1;
+}
+
 static ssize_t
 socketPeek(vmcHost *host, size_t offset, void *buf, size_t len)
 {
-    int start = offset;
     ssize_t n;
 
-    if (offset != host->peekOffset) {
-        if (setsockopt(host->watch.fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)
-            return -2;
-        host->peekOffset = offset;
-    }
+    if (!host->skips && offset != host->peekOffset && setPeekOffset(host, offset) < 0)
+        return -2;
     do
-        n = recv(host->watch.fd, buf, len, MSG_PEEK | MSG_DONTWAIT);
+        n = host->skips ? peekPast(host, offset, buf, len)
+                        : recv(host->watch.fd, buf, len, MSG_PEEK | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
         host->peekOffset += n;
@@ -152,81 +186,14 @@ socketConsume(vmcHost *host, size_t n)
 }
 
 static void
-fileAttach(vmcHost *host)
+nullAttach(vmcHost *host G_GNUC_UNUSED)
 {
-    host->line = g_string_new(NULL);
 }
 
 static size_t
-fileRoom(vmcHost *host G_GNUC_UNUSED)
+nullRoom(vmcHost *host G_GNUC_UNUSED)
 {
-    return FILE_ROOM;
-}
-
-/* All of it or an error: nothing else can come between a line's two halves. */
-static int
-writeWhole(int fd, const char *buf, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, buf, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        buf += n;
-        len -= n;
-    }
-    return 0;
-}
-
-/* Writes the whole lines that are there, or all when there is no end to come. */
-static int
-flushLines(vmcHost *host, bool all)
-{
-    const char *end = memrchr(host->line->str, '\n', host->line->len);
-    size_t len = end ? (size_t)(end + 1 - host->line->str) : 0;
-
-    if (all || host->line->len - len > LINE_MAX_BYTES)
-        len = host->line->len;
-    if (writeWhole(host->watch.fd, host->line->str, len) < 0)
-        return -1;
-    g_string_erase(host->line, 0, len);
-    return 0;
-}
-
-static ssize_t
-fileWrite(vmcHost *host, const struct iovec *iov, int niov)
-{
-    size_t taken = 0;
-
-    for (int i = 0; i < niov; i++) {
-        g_string_append_len(host->line, iov[i].iov_base, iov[i].iov_len);
-        taken += iov[i].iov_len;
-    }
-    return flushLines(host, false) < 0 ? -1 : (ssize_t)taken;
-}
-
-static void
-fileShut(vmcHost *host)
-{
-    if (flushLines(host, true) < 0)
-        vmcEndpointConnReset(host->channel->endpoint, host->conn);
-    else
-        vmcEndpointConnReadable(host->channel->endpoint, host->conn);
-}
-
-/* A file has nothing to read; its end comes when the guest's has. */
-static ssize_t
-filePeek(vmcHost *host, size_t offset G_GNUC_UNUSED, void *buf G_GNUC_UNUSED,
-         size_t len G_GNUC_UNUSED)
-{
-    return host->shut ? -1 : 0;
-}
-
-static void
-nullAttach(vmcHost *host G_GNUC_UNUSED)
-{
+    return NULL_ROOM;
 }
 
 static ssize_t
@@ -256,79 +223,87 @@ nullConsume(vmcHost *host G_GNUC_UNUSED, size_t n G_GNUC_UNUSED)
 {
 }
 
-static const hostDriver drivers[VMC_CHR_TYPE_LAST] = {
-    [VMC_CHR_TYPE_NULL] = {
-        nullAttach, fileRoom, nullWrite, nullShut, nullPeek, nullConsume },
-    [VMC_CHR_TYPE_FILE] = {
-        fileAttach, fileRoom, fileWrite, fileShut, filePeek, nullConsume },
-    [VMC_CHR_TYPE_UNIX] = {
-        socketAttach, socketRoom, socketWrite, socketShut, socketPeek, socketConsume },
+static const hostDriver socketDriver = {
+    socketAttach, socketRoom, socketWrite, socketShut, socketPeek, socketConsume,
+};
+
+static const hostDriver nullDriver = {
+    nullAttach, nullRoom, nullWrite, nullShut, nullPeek, nullConsume,
 };
 
 /* The host side is there: what has waited for it goes on. */
 static void
-hostAttach(vmcHost *host, int fd)
+attach(vmcHost *host, int fd)
 {
     host->watch.fd = fd;
+    host->driver = fd < 0 ? &nullDriver : &socketDriver;
     host->driver->attach(host);
     if (host->shut)
         host->driver->shut(host);
+    if (!host->opened)
+        return;
+    vmcEndpointConnWritable(host->owner->endpoint, host->conn);
+    vmcEndpointConnReadable(host->owner->endpoint, host->conn);
 }
 
-/* What the broker was asked for has come, or was refused: fd is -1. */
+/* Answers the guest's connect, once. */
 static void
-hostAnswered(void *opaque, int fd)
+answerGuest(vmcHost *host, bool ok)
 {
-    vmcHost *host = opaque;
-    const vmcHostChannel *channel = host->channel;
+    if (host->opened)
+        return;
+    host->opened = true;
+    vmcEndpointConnOpened(host->owner->endpoint, host->conn, host->owner->now(), ok);
+}
 
-    host->request = NULL;
-    if (fd >= 0)
-        hostAttach(host, fd);
-    if (!host->opened) {
-        host->opened = true;
-        vmcEndpointConnOpened(channel->endpoint, host->conn, channel->now(), fd >= 0);
+void
+vmcHostsAnswer(vmcHosts *hosts, const vmcMessage *answer, int fd)
+{
+    vmcHost *host = g_hash_table_lookup(hosts->hosts, GUINT_TO_POINTER(answer->id));
+
+    if (!host || host->driver) {
+        vmcFdClose(&fd);        /* the guest has given up meanwhile */
         return;
     }
-    vmcEndpointConnWritable(channel->endpoint, host->conn);
-    vmcEndpointConnReadable(channel->endpoint, host->conn);
+    if (answer->type == VMC_MESSAGE_BROKER_OPENED)
+        attach(host, fd);
+    if (answer->type == VMC_MESSAGE_BROKER_REFUSED && host->opened)
+        vmcEndpointConnReset(hosts->endpoint, host->conn);
+    else
+        answerGuest(host, answer->type != VMC_MESSAGE_BROKER_REFUSED);
 }
 
-static bool
-isThere(const vmcHost *host)
+/* Each request has a number of its own; 0 is none. */
+static uint32_t
+newId(vmcHosts *hosts)
 {
-    return !host->request;
+    do
+        hosts->lastId++;
+    while (hosts->lastId == 0 ||
+           g_hash_table_contains(hosts->hosts, GUINT_TO_POINTER(hosts->lastId)));
+    return hosts->lastId;
 }
 
 vmcEndpointOpen
 vmcHostOpen(void *opaque G_GNUC_UNUSED, void *data, vmcEndpointConn *conn,
-            const vmcEndpointTuple *tuple G_GNUC_UNUSED)
+            const vmcEndpointTuple *tuple)
 {
     const vmcHostChannel *channel = data;
+    vmcHosts *hosts = channel->hosts;
     vmcHost *host = g_new0(vmcHost, 1);
-    int fd = -1;
+    vmcMessage question = { .type = VMC_MESSAGE_WORKER_OPEN, .channel = channel->number };
 
-    host->channel = channel;
-    host->driver = &drivers[channel->type];
+    host->owner = hosts;
     host->conn = conn;
+    host->id = newId(hosts);
     host->watch.fd = -1;
+    g_hash_table_insert(hosts->hosts, GUINT_TO_POINTER(host->id), host);
     vmcEndpointConnSetHost(conn, host);
-    switch (vmcBrokerOpen(channel->broker, channel->number, hostAnswered, host, &fd,
-                          &host->request)) {
-    case VMC_BROKER_DONE:
-        hostAttach(host, fd);
-        G_GNUC_FALLTHROUGH;
-    case VMC_BROKER_ACCEPTING:
-        host->opened = true;
-        return VMC_ENDPOINT_OPEN_OK;
-    case VMC_BROKER_DIALLING:
-        return VMC_ENDPOINT_OPEN_WAIT;
-    case VMC_BROKER_REFUSED:
-    default:
-        vmcEndpointConnSetHost(conn, NULL);
-        g_free(host);
-        return VMC_ENDPOINT_OPEN_REFUSED;
-    }
+    question.id = host->id;
+    vmcMessageSetTuple(&question, tuple);
+    memcpy(question.mac, vmcEndpointConnMac(conn), sizeof(question.mac));
+    vmcMailboxTell(hosts->mailbox, &question);
+    return VMC_ENDPOINT_OPEN_WAIT;
 }
 
 size_t
@@ -336,7 +311,7 @@ vmcHostRoom(void *opaque G_GNUC_UNUSED, void *data)
 {
     vmcHost *host = data;
 
-    return isThere(host) ? host->driver->room(host) : 0;
+    return host->driver ? host->driver->room(host) : 0;
 }
 
 ssize_t
@@ -344,7 +319,7 @@ vmcHostWrite(void *opaque G_GNUC_UNUSED, void *data, const struct iovec *iov, in
 {
     vmcHost *host = data;
 
-    return isThere(host) ? host->driver->write(host, iov, niov) : 0;
+    return host->driver ? host->driver->write(host, iov, niov) : 0;
 }
 
 void
@@ -353,7 +328,7 @@ vmcHostShut(void *opaque G_GNUC_UNUSED, void *data)
     vmcHost *host = data;
 
     host->shut = true;
-    if (isThere(host))
+    if (host->driver)
         host->driver->shut(host);
 }
 
@@ -362,7 +337,7 @@ vmcHostPeek(void *opaque G_GNUC_UNUSED, void *data, size_t offset, void *buf, si
 {
     vmcHost *host = data;
 
-    return isThere(host) ? host->driver->peek(host, offset, buf, len) : 0;
+    return host->driver ? host->driver->peek(host, offset, buf, len) : 0;
 }
 
 void
@@ -373,18 +348,21 @@ vmcHostConsume(void *opaque G_GNUC_UNUSED, void *data, size_t n)
     host->driver->consume(host, n);
 }
 
+/* A reset goes as far as the socket's kind can say it: a TCP peer gets a RST. */
 void
-vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset G_GNUC_UNUSED)
+vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
 {
     vmcHost *host = data;
-    vmcLoop *loop = host->channel->loop;
+    vmcHosts *hosts = host->owner;
+    vmcMessage closed = { .type = VMC_MESSAGE_WORKER_CLOSE, .id = host->id };
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
-    if (host->request)
-        vmcBrokerCancel(host->channel->broker, host->request);
     if (host->watch.ready)
-        vmcLoopRemove(loop, &host->watch);
+        vmcLoopRemove(hosts->loop, &host->watch);
+    if (reset && host->watch.fd >= 0)
+        setsockopt(host->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     vmcFdClose(&host->watch.fd);
-    if (host->line)
-        g_string_free(host->line, TRUE);
-    vmcLoopDefer(loop, host);
+    g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));
+    vmcMailboxTell(hosts->mailbox, &closed);
+    vmcLoopDefer(hosts->loop, host);
 }

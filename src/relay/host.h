@@ -1,25 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The host side of one guest connection: moves bytes between the endpoint and
- * a descriptor that the broker opened. One table row for each kind of
- * descriptor; nothing here opens anything.
+ * The worker's side of one guest connection: moves bytes between the endpoint
+ * and a socket that the broker opened and sent. Opens nothing, and asks the
+ * broker only for what the endpoint asks it for.
  */
 #pragma once
 
-#include "relay/broker.h"
+#include <glib.h>
+
 #include "relay/endpoint.h"
+#include "relay/loop.h"
+#include "relay/message.h"
 
 typedef struct _vmcHost vmcHost;
 
-/* What a channel's host sides need; one for each channel, kept by the owner. */
+/* All host sides of the worker, and what they need; the owner fills it in. */
 typedef struct {
     vmcLoop *loop;
-    vmcBroker *broker;
     vmcEndpoint *endpoint;
     vmcTime (*now)(void);
-    int number;                 /* the broker's number of the channel */
-    vmcChrType type;
+    int mailbox;                /* to the broker */
+    GHashTable *hosts;          /* id → vmcHost, from the open to the close */
+    uint32_t lastId;
+} vmcHosts;
+
+/* What the endpoint knows of a channel. */
+typedef struct {
+    vmcHosts *hosts;
+    uint32_t number;            /* the broker's number of the channel */
 } vmcHostChannel;
+
+/*
+ * vmcHostsAnswer: the broker's answer (OPENED, ACCEPTING or REFUSED) to a
+ * request; @fd, -1 without one, is closed here when nobody waits for it.
+ */
+void vmcHostsAnswer(vmcHosts *hosts, const vmcMessage *answer, int fd);
 
 /*
  * The operations that the endpoint asks of its owner, all but send: opaque is

@@ -19,7 +19,10 @@ int vmcLinkCheck(int fd);
  */
 ssize_t vmcLinkReceive(int fd, void *buf, size_t len);
 
-/* vmcLinkSend: returns whether the link took the frame; false: it is full. */
+/*
+ * vmcLinkSend: returns whether the link, which must be non-blocking, took the
+ * frame; false: it is full.
+ */
 bool vmcLinkSend(int fd, const struct iovec *iov, int niov);
 
 /* vmcLinkBusy: whether QEMU has left frames unread (the VM is stopped, say). */

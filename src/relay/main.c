@@ -7,240 +7,38 @@
  * first, while the starter waits and stderr is still there: options, binding,
  * opening. It happens in a child that stays, in a session of its own; the
  * parent's exit status tells the starter how that went. From then on the relay
- * holds nothing but its end of the link and what the broker opened. It serves
- * until QEMU closes the other end of the link, which is how QEMU's death looks,
+ * holds nothing but its end of the link and what it opened. It serves until
+ * QEMU closes the other end of the link, which is how QEMU's death looks,
  * however it dies.
  *
- * The rooms: link.c moves frames, endpoint.c and what it includes speaks the
- * guest's protocols and is pure, host.c moves the bytes of one connection,
- * broker.c opens host sides. Broker and the rest know each other by
- * broker.h alone.
+ * That child is the broker (broker.c). It opens host sides (source*.c) and
+ * keeps the link, and starts, by a fresh exec of this program, who touches the
+ * bytes: one worker (worker.c), which speaks the guest's protocols (endpoint.c
+ * and what it includes, which is pure) and moves bytes between the link and
+ * sockets (host.c); and a pump (pump.c) for each channel whose host side is no
+ * plain socket. They are confined (confine.c) and talk in messages (message.c,
+ * mailbox.c).
  */
 #include <config.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/signalfd.h>
-#include <time.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
-#include "relay/host.h"
-#include "relay/link.h"
+#include "relay/broker.h"
+#include "relay/confine.h"
 #include "relay/options.h"
+#include "relay/pump.h"
+#include "relay/worker.h"
 #include "util/error.h"
 #include "util/fd.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
-
-/* Frames taken from the link before anything else gets its turn. */
-#define FRAMES_A_TURN 64
-
-typedef struct {
-    vmcLoop *loop;
-    vmcBroker *broker;
-    vmcEndpoint *endpoint;
-    GPtrArray *channels;        /* of vmcHostChannel */
-    vmcWatch link;
-    vmcWatch signals;
-    bool linkFull;              /* the endpoint waits for room in the link */
-    bool over;                  /* QEMU is gone, or we were told to go */
-} relay;
-
-static vmcTime
-now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (vmcTime)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-static bool
-sendFrame(void *opaque, const struct iovec *iov, int niov)
-{
-    relay *r = opaque;
-
-    if (vmcLinkSend(r->link.fd, iov, niov))
-        return true;
-    if (!r->linkFull)
-        vmcLoopChange(r->loop, &r->link, EPOLLIN | EPOLLOUT);
-    r->linkFull = true;
-    return false;
-}
-
-static const vmcEndpointOps endpointOps = {
-    .send = sendFrame,
-    .open = vmcHostOpen,
-    .room = vmcHostRoom,
-    .write = vmcHostWrite,
-    .shut = vmcHostShut,
-    .peek = vmcHostPeek,
-    .consume = vmcHostConsume,
-    .close = vmcHostClose,
-};
-
-static void
-receiveFrames(relay *r)
-{
-    static uint8_t frame[VMC_ENDPOINT_FRAME_MAX];
-
-    for (int i = 0; i < FRAMES_A_TURN; i++) {
-        ssize_t len = vmcLinkReceive(r->link.fd, frame, sizeof(frame));
-
-        if (len == 0)
-            r->over = true;
-        if (len <= 0)
-            return;
-        vmcEndpointInput(r->endpoint, now(), frame, len);
-    }
-}
-
-static void
-linkReady(void *opaque, uint32_t events)
-{
-    relay *r = opaque;
-
-    if (events & EPOLLOUT) {
-        r->linkFull = false;
-        vmcLoopChange(r->loop, &r->link, EPOLLIN);
-        vmcEndpointLinkWritable(r->endpoint, now());
-    }
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        receiveFrames(r);
-}
-
-static void
-signalReady(void *opaque, uint32_t events G_GNUC_UNUSED)
-{
-    relay *r = opaque;
-
-    r->over = true;
-}
-
-/* Signals that would end us: as events, so that our sockets are removed. */
-static int
-watchSignals(relay *r)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    r->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    r->signals.ready = signalReady;
-    r->signals.opaque = r;
-    if (r->signals.fd < 0) {
-        vmcReportSystemError(errno, "cannot watch signals");
-        return -1;
-    }
-    return vmcLoopAdd(r->loop, &r->signals, EPOLLIN);
-}
-
-static int
-watchLink(relay *r, int fd)
-{
-    if (vmcLinkCheck(fd) < 0)
-        return -1;
-    r->link.fd = fd;
-    r->link.ready = linkReady;
-    r->link.opaque = r;
-    return vmcLoopAdd(r->loop, &r->link, EPOLLIN);
-}
-
-static int
-makeEndpoint(relay *r, const vmcRelayOptions *options)
-{
-    vmcEndpointConfig config = {
-        .mac = { 0x52, 0x55, 0x0a, 0x00, 0x02, 0x04 },
-        .guest = options->guest,
-        .prefix = options->prefix,
-        .mtu = options->mtu,
-    };
-
-    if (getrandom(config.secret, sizeof(config.secret), 0) != sizeof(config.secret)) {
-        vmcReportSystemError(errno, "cannot get random bytes");
-        return -1;
-    }
-    r->endpoint = vmcEndpointNew(&config, &endpointOps, r);
-    return 0;
-}
-
-static int
-addChannel(relay *r, const vmcChannel *def, const char *guestName)
-{
-    vmcHostChannel *channel;
-    struct in_addr address = { .s_addr = inet_addr(def->address) };
-    int number = vmcBrokerAdd(r->broker, def, guestName);
-
-    if (number < 0)
-        return -1;
-    channel = g_new0(vmcHostChannel, 1);
-    *channel = (vmcHostChannel){
-        .loop = r->loop, .broker = r->broker, .endpoint = r->endpoint,
-        .now = now, .number = number, .type = def->source.type };
-    g_ptr_array_add(r->channels, channel);
-    if (vmcEndpointAddChannel(r->endpoint, address, def->port, channel) < 0) {
-        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "two vmchannels have the address '%s' and the port '%u'",
-                       def->address, def->port);
-        return -1;
-    }
-    return 0;
-}
-
-static int
-relayPrepare(relay *r, const vmcRelayOptions *options)
-{
-    g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
-    const char *name = options->uuid ? options->uuid : options->name ? options->name : pid;
-
-    r->channels = g_ptr_array_new_with_free_func(g_free);
-    r->loop = vmcLoopNew();
-    if (!r->loop || !(r->broker = vmcBrokerNew(r->loop)) ||
-        makeEndpoint(r, options) < 0 || watchLink(r, options->linkFd) < 0 ||
-        watchSignals(r) < 0)
-        return -1;
-    for (unsigned int i = 0; i < options->channels->len; i++) {
-        if (addChannel(r, options->channels->pdata[i], name) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static void
-relayServe(relay *r)
-{
-    while (!r->over) {
-        vmcTime start = now();
-        vmcTime next;
-
-        vmcEndpointFlush(r->endpoint, start);
-        next = vmcEndpointTimer(r->endpoint, start, vmcLinkBusy(r->link.fd));
-        if (vmcLoopTurn(r->loop, next == VMC_TIME_NEVER ? -1 : MAX(next - start, 0)) < 0)
-            return;
-    }
-    /* What QEMU had sent before it died is in; the host sides get it. */
-    vmcEndpointFlush(r->endpoint, now());
-}
-
-static void
-relayFree(relay *r)
-{
-    vmcEndpointFree(r->endpoint);
-    vmcBrokerFree(r->broker);
-    vmcLoopFree(r->loop);
-    g_ptr_array_unref(r->channels);
-    vmcFdClose(&r->signals.fd);
-    vmcFdClose(&r->link.fd);
-}
 
 /* Our starter's descriptors are not ours: libvirt's among them, if it is that. */
 static void
@@ -287,26 +85,52 @@ help(void)
          "  --mtu N        largest IP packet on the link, in bytes, 576 to 65520\n"
          "  --name, --uuid the guest's, for generated paths\n"
          "  --vmchannel V  a channel, as qemu-vmchannel takes it; may be repeated\n"
+         "  --debug on     say at start how the processes are confined\n"
          "  --help         show this and exit\n"
          "  --version      show the version and exit");
+}
+
+/* What the starter may want to know; then it hears no more of us. */
+static int
+tellStarter(const vmcBroker *broker, const vmcRelayOptions *options, int readyFd,
+            unsigned int layers)
+{
+    g_autofree char *held = vmcConfineText(layers);
+    g_autofree char *missing = vmcConfineText(VMC_LAYER_ALL & ~layers);
+
+    for (unsigned int i = 0; i < options->channels->len; i++) {
+        if (vmcBrokerReport(broker, i))
+            fprintf(stderr, "vmchannel-relay: %s\n", vmcBrokerReport(broker, i));
+    }
+    if (options->debug)
+        fprintf(stderr, "vmchannel-relay: the worker is confined by: %s; missing: %s\n",
+                held, missing);
+    if (dup2(0, 2) < 0 || write(readyFd, "", 1) != 1) {
+        vmcReportSystemError(errno, "cannot leave the foreground");
+        return -1;
+    }
+    return 0;
 }
 
 /* The process that stays. It tells its parent through @readyFd. */
 static int
 serve(const vmcRelayOptions *options, int readyFd)
 {
-    relay r = { .link.fd = -1, .signals.fd = -1 };
-    int status = EXIT_SUCCESS;
+    int keep[2] = { fcntl(0, F_DUPFD_CLOEXEC, 0), fcntl(1, F_DUPFD_CLOEXEC, 0) };
+    g_autoptr(vmcBroker) broker = NULL;
+    unsigned int layers;
 
-    if (leaveStarter() < 0 || relayPrepare(&r, options) < 0 ||
-        dup2(0, 2) < 0 || write(readyFd, "", 1) != 1) {
-        status = fail();
-    } else {
-        vmcFdClose(&readyFd);
-        relayServe(&r);
-    }
-    relayFree(&r);
-    return status;
+    prctl(PR_SET_NAME, "vmch-broker");
+    if (leaveStarter() < 0 || !(broker = vmcBrokerNew(options, keep)))
+        return fail();
+    vmcFdClose(&keep[0]);
+    vmcFdClose(&keep[1]);
+    layers = vmcBrokerReady(broker);
+    if (layers == 0 || tellStarter(broker, options, readyFd, layers) < 0)
+        return fail();
+    vmcFdClose(&readyFd);
+    vmcBrokerServe(broker);
+    return EXIT_SUCCESS;
 }
 
 /* The process that the starter waits for: returns its exit status. */
@@ -347,6 +171,11 @@ main(int argc, char **argv)
 {
     g_autoptr(vmcRelayOptions) options = NULL;
 
+    /* What the broker starts. */
+    if (argc == 2 && g_str_equal(argv[1], "--worker"))
+        return vmcWorkerMain();
+    if (argc == 2 && g_str_equal(argv[1], "--pump"))
+        return vmcPumpMain();
     if (argc == 2 && g_str_equal(argv[1], "--help")) {
         help();
         return EXIT_SUCCESS;

@@ -74,6 +74,15 @@ parseUuid(vmcRelayOptions *options, const char *value)
 }
 
 static int
+parseDebug(vmcRelayOptions *options, const char *value)
+{
+    int word = vmcSwitchFromString(value);
+
+    options->debug = word == VMC_SWITCH_ON;
+    return word == VMC_SWITCH_ON || word == VMC_SWITCH_OFF ? 0 : -1;
+}
+
+static int
 parseChannel(vmcRelayOptions *options, const char *value)
 {
     vmcChannel *channel = vmcQemuChannelParse(value);
@@ -95,6 +104,7 @@ static const struct {
     { "--mtu", parseMtu, "576 to 65520" },
     { "--name", parseName, NULL },
     { "--uuid", parseUuid, NULL },
+    { "--debug", parseDebug, "on or off" },
     { "--vmchannel", parseChannel, NULL },
 };
 

@@ -18,6 +18,7 @@ typedef struct {
     unsigned int mtu;           /* IP bytes a frame */
     char *name;                 /* the guest's name, uuid: NULL when it has none */
     char *uuid;
+    bool debug;                 /* say at start how the processes are confined */
     GPtrArray *channels;        /* of vmcChannel */
 } vmcRelayOptions;
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Takes from this process what it does not need, in named layers. The system
+ * call filter is a must; the others hold where kernel and surroundings let
+ * them, and the caller hears which did.
+ */
+#pragma once
+
+#include <glib.h>
+#include <seccomp.h>          /* SCMP_SYS */
+#include <stdint.h>
+
+typedef enum {
+    VMC_LAYER_NO_NEW_PRIVS = 1 << 0,
+    VMC_LAYER_CAPABILITIES = 1 << 1,    /* none are left */
+    VMC_LAYER_NETWORK = 1 << 2,         /* an empty namespace */
+    VMC_LAYER_LANDLOCK = 1 << 3,        /* no file may be opened */
+    VMC_LAYER_SYSCALLS = 1 << 4,
+    VMC_LAYER_ALL = (1 << 5) - 1,
+} vmcLayer;
+
+/*
+ * A system call that stays allowed while each condition holds: argument @arg
+ * masked by @mask is @value. A mask of 0 is no condition. Rows for the same
+ * call are alternatives.
+ */
+typedef struct {
+    int call;                   /* SCMP_SYS(…) of libseccomp */
+    struct {
+        unsigned int arg;
+        uint64_t mask;
+        uint64_t value;
+    } when[2];
+} vmcConfineCall;
+
+/*
+ * vmcConfine:
+ * Allows what every confined process of ours needs and the @n calls; any other
+ * call kills the process. Call it while there is one thread. Returns the layers
+ * that hold, or 0 with an error when the filter does not.
+ */
+unsigned int vmcConfine(const vmcConfineCall *calls, size_t n);
+
+/* vmcConfineText: @layers in words, "none" for 0. The caller frees it. */
+char *vmcConfineText(unsigned int layers);

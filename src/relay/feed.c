@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pumps from the broker's side: see feed.h. Does not know what they pump for. */
+#include <config.h>
+
+#include "relay/feed.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "relay/child.h"
+#include "relay/mailbox.h"
+#include "util/fd.h"
+
+/* A new pump no sooner than this after the one that failed, in microseconds. */
+#define RESTART_US 100000
+
+struct _vmcFeed {
+    vmcLoop *loop;
+    vmcChild child;
+    vmcMailbox mailbox;
+    vmcWatch letters;           /* the mailbox */
+    vmcWatch ended;             /* the child */
+    int log;
+    gint64 notBefore;
+};
+
+/* Forgets the pump that there is, without a word to it. */
+static void
+forget(vmcFeed *feed)
+{
+    vmcLoopRemove(feed->loop, &feed->letters);
+    vmcLoopRemove(feed->loop, &feed->ended);
+    vmcMailboxClose(&feed->mailbox);
+}
+
+static void
+childEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    vmcFeed *feed = opaque;
+
+    forget(feed);
+    vmcChildReap(&feed->child);
+    feed->notBefore = g_get_monotonic_time() + RESTART_US;
+}
+
+/* It says that it is ready, once; there is nothing else to say. */
+static void
+mailboxReady(void *opaque, uint32_t events)
+{
+    vmcFeed *feed = opaque;
+    vmcMessage message;
+
+    if (events & EPOLLOUT && vmcMailboxFlush(&feed->mailbox))
+        vmcLoopChange(feed->loop, &feed->letters, EPOLLIN);
+    if (events & ~EPOLLOUT &&
+        vmcMailboxTake(feed->mailbox.fd, VMC_MESSAGE_FROM_PUMP, &message, NULL, NULL) < 0)
+        childEnded(feed, 0);
+}
+
+static void
+post(vmcFeed *feed, const vmcMessage *message, const int *fds, unsigned int nfds)
+{
+    if (!vmcMailboxPost(&feed->mailbox, message, fds, nfds))
+        vmcLoopChange(feed->loop, &feed->letters, EPOLLIN | EPOLLOUT);
+}
+
+static int
+start(vmcFeed *feed)
+{
+    vmcMessage log = { .type = VMC_MESSAGE_BROKER_LOG };
+    int mailbox, fd;
+
+    if (vmcChildStart(&feed->child, "--pump", -1, &mailbox) < 0)
+        return -1;
+    vmcMailboxOpen(&feed->mailbox, mailbox);
+    feed->letters = (vmcWatch){ mailbox, mailboxReady, feed };
+    feed->ended = (vmcWatch){ feed->child.pidfd, childEnded, feed };
+    if (vmcLoopAdd(feed->loop, &feed->letters, EPOLLIN) < 0 ||
+        vmcLoopAdd(feed->loop, &feed->ended, EPOLLIN) < 0) {
+        childEnded(feed, 0);
+        return -1;
+    }
+    fd = feed->log < 0 ? -1 : fcntl(feed->log, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0)
+        post(feed, &log, &fd, 1);
+    return 0;
+}
+
+vmcFeed *
+vmcFeedNew(vmcLoop *loop, int log)
+{
+    vmcFeed *feed = g_new0(vmcFeed, 1);
+
+    feed->loop = loop;
+    feed->log = log;
+    feed->mailbox.fd = feed->child.pidfd = -1;
+    if (start(feed) < 0)
+        g_clear_pointer(&feed, vmcFeedFree);
+    return feed;
+}
+
+void
+vmcFeedFree(vmcFeed *feed)
+{
+    if (!feed)
+        return;
+    if (feed->child.pid > 0)
+        forget(feed);
+    vmcFdClose(&feed->child.pidfd);
+    vmcFdClose(&feed->log);
+    g_free(feed);
+}
+
+int
+vmcFeedAdd(vmcFeed *feed, vmcPumpKind kind, int in, int out)
+{
+    vmcMessage message = { .type = VMC_MESSAGE_BROKER_PUMP, .value = kind };
+    int pair[2];
+    int fds[VMC_MESSAGE_FDS];
+    unsigned int n = 1;
+
+    if (feed->child.pid == 0 &&
+        (g_get_monotonic_time() < feed->notBefore || start(feed) < 0))
+        return -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+        return -1;
+    fds[0] = pair[1];
+    if (out >= 0 && (fds[n] = fcntl(out, F_DUPFD_CLOEXEC, 0)) >= 0)
+        n++;
+    if (in >= 0 && (fds[n] = fcntl(in, F_DUPFD_CLOEXEC, 0)) >= 0)
+        n++;
+    post(feed, &message, fds, n);
+    return pair[0];
+}

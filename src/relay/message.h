@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the relay's processes say to each other: one message a packet of a
+ * SOCK_SEQPACKET pair, all of one size, descriptors beside it. Whoever receives
+ * one believes nothing of it before vmcMessageCheck().
+ *
+ * Pure: works on the bytes that it is given.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/endpoint.h"
+#include "relay/frame.h"
+
+/* In the order of a conversation; the first part says who sends it. */
+typedef enum {
+    VMC_MESSAGE_CHILD_READY,    /* confined; value: the layers, see confine.h */
+    VMC_MESSAGE_WORKER_OPEN,    /* a guest connection wants its host side */
+    VMC_MESSAGE_WORKER_CLOSE,   /* the guest connection is over */
+    VMC_MESSAGE_WORKER_PROBED,  /* each KNOWN has been probed */
+    VMC_MESSAGE_BROKER_NETWORK, /* the guest's address; id: prefix, value: MTU */
+    VMC_MESSAGE_BROKER_CHANNEL, /* a channel's number, address and port */
+    VMC_MESSAGE_BROKER_KNOWN,   /* a connection of a worker that is dead */
+    VMC_MESSAGE_BROKER_SERVE,   /* all is told: begin */
+    VMC_MESSAGE_BROKER_OPENED,  /* the host side is there; none with it: a null */
+    VMC_MESSAGE_BROKER_ACCEPTING, /* it will come; the guest may go on */
+    VMC_MESSAGE_BROKER_REFUSED,
+    VMC_MESSAGE_BROKER_PUMP,    /* pump.h; value: the kind; fds: guest, in, out */
+    VMC_MESSAGE_BROKER_LOG,     /* the log of all that is pumped */
+    VMC_MESSAGE_LAST
+} vmcMessageType;
+
+#define VMC_MESSAGE_FDS 3       /* at most, beside one message */
+
+/* Fields that a type does not use are zero. */
+typedef struct {
+    uint32_t type;              /* vmcMessageType */
+    uint32_t id;                /* of a request; the worker chooses it */
+    uint32_t channel;
+    uint32_t value;
+    uint32_t address;           /* the channel's, network byte order */
+    uint32_t peer;              /* the guest's, network byte order */
+    uint16_t port;              /* the channel's, host byte order */
+    uint16_t peerPort;          /* the guest's, host byte order */
+    uint8_t mac[VMC_MAC_LEN];   /* the guest's */
+    uint8_t reserved[2];
+} vmcMessage;
+_Static_assert(sizeof(vmcMessage) == 36, "a message has no holes");
+
+/* Who may send a message. */
+typedef enum {
+    VMC_MESSAGE_FROM_WORKER,
+    VMC_MESSAGE_FROM_PUMP,
+    VMC_MESSAGE_TO_WORKER,
+    VMC_MESSAGE_TO_PUMP,
+    VMC_MESSAGE_WAY_LAST
+} vmcMessageWay;
+
+/*
+ * vmcMessageCheck:
+ * Whether @len bytes at @data with @nfds descriptors are a message that may go
+ * @way. Numbers are the receiver's to check against its own tables.
+ */
+bool vmcMessageCheck(const void *data, size_t len, unsigned int nfds, vmcMessageWay way);
+
+/* vmcMessageSetTuple, vmcMessageGetTuple: address and port on both sides. */
+void vmcMessageSetTuple(vmcMessage *message, const vmcEndpointTuple *tuple);
+void vmcMessageGetTuple(const vmcMessage *message, vmcEndpointTuple *tuple);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The worker: see worker.h. It confines itself before it reads the first byte
+ * of the guest's, and serves until QEMU or the broker is gone. It keeps nothing
+ * that its successor would need: the broker knows the connections, the link
+ * keeps whole frames.
+ */
+#include <config.h>
+
+#include "relay/worker.h"
+
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "relay/child.h"
+#include "relay/confine.h"
+#include "relay/host.h"
+#include "relay/link.h"
+#include "relay/mailbox.h"
+
+/* Frames taken from the link before anything else gets its turn. */
+#define FRAMES_A_TURN 64
+
+/* Ours towards the guest, whichever of our addresses it speaks to. */
+#define OUR_MAC { 0x52, 0x55, 0x0a, 0x00, 0x02, 0x04 }
+
+typedef struct {
+    vmcEndpointTuple tuple;
+    uint8_t mac[VMC_MAC_LEN];
+} knownConn;
+
+typedef struct {
+    vmcLoop *loop;
+    vmcHosts hosts;
+    vmcWatch link;
+    vmcWatch mailbox;
+    vmcEndpointConfig config;
+    vmcEndpoint *endpoint;      /* NULL: the broker has not told its network yet */
+    GPtrArray *channels;        /* of vmcHostChannel */
+    GArray *known;              /* of knownConn: what a dead worker has left */
+    bool linkFull;              /* the endpoint waits for room in the link */
+    bool over;                  /* QEMU or the broker is gone */
+} worker;
+
+static vmcTime
+now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (vmcTime)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static bool
+sendFrame(void *opaque, const struct iovec *iov, int niov)
+{
+    worker *w = opaque;
+
+    if (vmcLinkSend(w->link.fd, iov, niov))
+        return true;
+    if (!w->linkFull)
+        vmcLoopChange(w->loop, &w->link, EPOLLIN | EPOLLOUT);
+    w->linkFull = true;
+    return false;
+}
+
+static const vmcEndpointOps endpointOps = {
+    .send = sendFrame,
+    .open = vmcHostOpen,
+    .room = vmcHostRoom,
+    .write = vmcHostWrite,
+    .shut = vmcHostShut,
+    .peek = vmcHostPeek,
+    .consume = vmcHostConsume,
+    .close = vmcHostClose,
+};
+
+static void
+receiveFrames(worker *w)
+{
+    static uint8_t frame[VMC_ENDPOINT_FRAME_MAX];
+
+    for (int i = 0; i < FRAMES_A_TURN; i++) {
+        ssize_t len = vmcLinkReceive(w->link.fd, frame, sizeof(frame));
+
+        if (len == 0)
+            w->over = true;
+        if (len <= 0)
+            return;
+        vmcEndpointInput(w->endpoint, now(), frame, len);
+    }
+}
+
+static void
+linkReady(void *opaque, uint32_t events)
+{
+    worker *w = opaque;
+
+    if (events & EPOLLOUT) {
+        w->linkFull = false;
+        vmcLoopChange(w->loop, &w->link, EPOLLIN);
+        vmcEndpointLinkWritable(w->endpoint, now());
+    }
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        receiveFrames(w);
+}
+
+/* Connections of our predecessor: the guest hears that they are over. */
+static void
+probeKnown(worker *w)
+{
+    vmcMessage probed = { .type = VMC_MESSAGE_WORKER_PROBED };
+
+    if (w->known->len == 0)
+        return;
+    while (w->known->len > 0) {
+        const knownConn *last = &g_array_index(w->known, knownConn, w->known->len - 1);
+
+        if (!vmcEndpointProbe(w->endpoint, &last->tuple, last->mac))
+            return;
+        g_array_set_size(w->known, w->known->len - 1);
+    }
+    vmcMailboxTell(w->mailbox.fd, &probed);
+}
+
+static bool
+toldNetwork(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
+{
+    if (w->endpoint)
+        return false;
+    w->config.guest.s_addr = message->peer;
+    w->config.prefix = message->id;
+    w->config.mtu = message->value;
+    w->endpoint = w->hosts.endpoint = vmcEndpointNew(&w->config, &endpointOps, w);
+    return true;
+}
+
+static bool
+toldChannel(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
+{
+    struct in_addr address = { .s_addr = message->address };
+    vmcHostChannel *channel = g_new0(vmcHostChannel, 1);
+
+    channel->hosts = &w->hosts;
+    channel->number = message->channel;
+    g_ptr_array_add(w->channels, channel);
+    return vmcEndpointAddChannel(w->endpoint, address, message->port, channel) == 0;
+}
+
+static bool
+toldKnown(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
+{
+    knownConn known;
+
+    vmcMessageGetTuple(message, &known.tuple);
+    memcpy(known.mac, message->mac, sizeof(known.mac));
+    g_array_append_val(w->known, known);
+    return true;
+}
+
+static bool
+toldServe(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
+{
+    return vmcLoopAdd(w->loop, &w->link, EPOLLIN) == 0;
+}
+
+static bool
+toldAnswer(worker *w, const vmcMessage *message, int fd)
+{
+    vmcHostsAnswer(&w->hosts, message, fd);
+    return true;
+}
+
+/* What is done with each message; the rest is not for us. */
+static bool (*const told[VMC_MESSAGE_LAST])(worker *w, const vmcMessage *message, int fd) = {
+    [VMC_MESSAGE_BROKER_NETWORK] = toldNetwork,
+    [VMC_MESSAGE_BROKER_CHANNEL] = toldChannel,
+    [VMC_MESSAGE_BROKER_KNOWN] = toldKnown,
+    [VMC_MESSAGE_BROKER_SERVE] = toldServe,
+    [VMC_MESSAGE_BROKER_OPENED] = toldAnswer,
+    [VMC_MESSAGE_BROKER_ACCEPTING] = toldAnswer,
+    [VMC_MESSAGE_BROKER_REFUSED] = toldAnswer,
+};
+
+static void
+mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    worker *w = opaque;
+    int fds[VMC_MESSAGE_FDS];
+    unsigned int nfds = 0;
+    vmcMessage message;
+    int got;
+
+    while ((got = vmcMailboxTake(w->mailbox.fd, VMC_MESSAGE_TO_WORKER, &message, fds,
+                                 &nfds)) > 0) {
+        if ((!w->endpoint && message.type != VMC_MESSAGE_BROKER_NETWORK) ||
+            !told[message.type](w, &message, nfds > 0 ? fds[0] : -1))
+            w->over = true;
+    }
+    if (got < 0)
+        w->over = true;
+}
+
+static int
+prepare(worker *w)
+{
+    static const uint8_t mac[VMC_MAC_LEN] = OUR_MAC;
+
+    memcpy(w->config.mac, mac, sizeof(mac));
+    w->channels = g_ptr_array_new();
+    w->known = g_array_new(FALSE, FALSE, sizeof(knownConn));
+    w->loop = w->hosts.loop = vmcLoopNew();
+    w->hosts.hosts = g_hash_table_new(NULL, NULL);
+    w->hosts.mailbox = VMC_CHILD_MAILBOX;
+    w->hosts.now = now;
+    w->link = (vmcWatch){ VMC_CHILD_LINK, linkReady, w };
+    w->mailbox = (vmcWatch){ VMC_CHILD_MAILBOX, mailboxReady, w };
+    if (!w->loop || vmcLinkCheck(VMC_CHILD_LINK) < 0 ||
+        fcntl(VMC_CHILD_LINK, F_SETFL, O_NONBLOCK) < 0 ||
+        getrandom(w->config.secret, sizeof(w->config.secret), 0) != sizeof(w->config.secret))
+        return -1;
+    return vmcLoopAdd(w->loop, &w->mailbox, EPOLLIN);
+}
+
+static void
+serve(worker *w)
+{
+    while (!w->over) {
+        vmcTime start = now();
+        vmcTime next = VMC_TIME_NEVER;
+
+        if (w->endpoint) {
+            probeKnown(w);
+            vmcEndpointFlush(w->endpoint, start);
+            next = vmcEndpointTimer(w->endpoint, start, vmcLinkBusy(w->link.fd));
+        }
+        if (vmcLoopTurn(w->loop, next == VMC_TIME_NEVER ? -1 : MAX(next - start, 0)) < 0)
+            return;
+    }
+    /* What QEMU had sent before it died is in; the host sides get it. */
+    if (w->endpoint)
+        vmcEndpointFlush(w->endpoint, now());
+}
+
+/*
+ * Bytes to and from sockets that are there, and the broker. Only the broker can
+ * pass descriptors: sendmsg is not among these.
+ */
+static const vmcConfineCall calls[] = {
+    { SCMP_SYS(recvfrom), { { 0 } } },
+    { SCMP_SYS(recvmsg), { { 0 } } },
+    { SCMP_SYS(writev), { { 0 } } },
+    { SCMP_SYS(sendto), { { 4, UINT64_MAX, 0 } } },         /* no address */
+    { SCMP_SYS(shutdown), { { 0 } } },
+    { SCMP_SYS(close), { { 0 } } },
+    { SCMP_SYS(ioctl), { { 1, UINT32_MAX, SIOCOUTQ } } },
+    { SCMP_SYS(getsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_SNDBUF } } },
+    { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_PEEK_OFF } } },
+    { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_LINGER } } },
+    { SCMP_SYS(epoll_ctl), { { 0 } } },
+    { SCMP_SYS(epoll_wait), { { 0 } } },
+    { SCMP_SYS(epoll_pwait), { { 0 } } },
+};
+
+int
+vmcWorkerMain(void)
+{
+    static worker w;
+    vmcMessage ready = { .type = VMC_MESSAGE_CHILD_READY };
+
+    if (vmcChildBegin("vmch-worker", true) < 0 || prepare(&w) < 0 ||
+        (ready.value = vmcConfine(calls, G_N_ELEMENTS(calls))) == 0)
+        return EXIT_FAILURE;
+    vmcMailboxTell(w.mailbox.fd, &ready);
+    serve(&w);
+    /* The host sides see an end of file, as from any program that ends. */
+    return EXIT_SUCCESS;
+}
