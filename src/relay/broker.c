@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -444,19 +443,30 @@ vmcBrokerFree(vmcBroker *broker)
     g_free(broker);
 }
 
+static bool
+isReady(const vmcBroker *broker)
+{
+    for (unsigned int i = 0; i < broker->channels->len; i++) {
+        if (!vmcSourceIsReady(g_array_index(broker->channels, brokerChannel, i).source))
+            return false;
+    }
+    return broker->layers != 0;
+}
+
 unsigned int
 vmcBrokerReady(vmcBroker *broker)
 {
     gint64 end = g_get_monotonic_time() + READY_MS * G_TIME_SPAN_MILLISECOND;
 
-    while (broker->layers == 0 && broker->worker.pid > 0 && g_get_monotonic_time() < end) {
+    while (!isReady(broker) && broker->worker.pid > 0 && g_get_monotonic_time() < end) {
         if (vmcLoopTurn(broker->loop, MAX(end - g_get_monotonic_time(), 0)) < 0)
             return 0;
     }
-    if (broker->layers == 0)
-        vmcReportError(VIR_ERR_OPERATION_FAILED, "%s",
-                       "the worker cannot be confined: is seccomp available?");
-    return broker->layers;
+    if (isReady(broker))
+        return broker->layers;
+    vmcReportError(VIR_ERR_OPERATION_FAILED, "%s",
+                   "the relay's processes cannot be confined: is seccomp available?");
+    return 0;
 }
 
 const char *

@@ -22,8 +22,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcBroker, vmcBrokerFree)
 
 /*
  * vmcBrokerReady:
- * Waits until the worker is confined. Returns the layers that hold (confine.h),
- * or 0 with an error when there is no worker.
+ * Waits until worker and pumps are confined. Returns the layers that hold around
+ * the worker (confine.h), or 0 with an error.
  */
 unsigned int vmcBrokerReady(vmcBroker *broker);
 

@@ -22,6 +22,7 @@ struct _vmcFeed {
     vmcWatch letters;           /* the mailbox */
     vmcWatch ended;             /* the child */
     int log;
+    unsigned int layers;        /* as it said */
     gint64 notBefore;
 };
 
@@ -32,6 +33,7 @@ forget(vmcFeed *feed)
     vmcLoopRemove(feed->loop, &feed->letters);
     vmcLoopRemove(feed->loop, &feed->ended);
     vmcMailboxClose(&feed->mailbox);
+    feed->layers = 0;
 }
 
 static void
@@ -44,18 +46,22 @@ childEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
     feed->notBefore = g_get_monotonic_time() + RESTART_US;
 }
 
-/* It says that it is ready, once; there is nothing else to say. */
+/* It says that it is ready; there is nothing else to say. */
 static void
 mailboxReady(void *opaque, uint32_t events)
 {
     vmcFeed *feed = opaque;
     vmcMessage message;
+    int got = 0;
 
     if (events & EPOLLOUT && vmcMailboxFlush(&feed->mailbox))
         vmcLoopChange(feed->loop, &feed->letters, EPOLLIN);
-    if (events & ~EPOLLOUT &&
-        vmcMailboxTake(feed->mailbox.fd, VMC_MESSAGE_FROM_PUMP, &message, NULL, NULL) < 0)
+    if (events & ~EPOLLOUT)
+        got = vmcMailboxTake(feed->mailbox.fd, VMC_MESSAGE_FROM_PUMP, &message, NULL, NULL);
+    if (got < 0)
         childEnded(feed, 0);
+    else if (got > 0)
+        feed->layers = message.value;
 }
 
 static void
@@ -110,6 +116,12 @@ vmcFeedFree(vmcFeed *feed)
     vmcFdClose(&feed->child.pidfd);
     vmcFdClose(&feed->log);
     g_free(feed);
+}
+
+unsigned int
+vmcFeedLayers(const vmcFeed *feed)
+{
+    return feed->layers;
 }
 
 int

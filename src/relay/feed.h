@@ -19,6 +19,9 @@ typedef struct _vmcFeed vmcFeed;
 vmcFeed *vmcFeedNew(vmcLoop *loop, int log);
 void vmcFeedFree(vmcFeed *feed);
 
+/* vmcFeedLayers: those that confine the pump (confine.h); 0: not ready, or dead. */
+unsigned int vmcFeedLayers(const vmcFeed *feed);
+
 /*
  * vmcFeedAdd:
  * Has the pump move bytes between a new socket, which is returned for the

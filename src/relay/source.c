@@ -38,6 +38,12 @@ vmcSourceReportError(const vmcSource *source, int errnum, const char *what)
                          source->def->port, what, source->path);
 }
 
+bool
+vmcSourceIsReady(const vmcSource *source)
+{
+    return !source->feed || vmcFeedLayers(source->feed) != 0;
+}
+
 const char *
 vmcSourceReport(const vmcSource *source)
 {

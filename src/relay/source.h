@@ -40,6 +40,9 @@ vmcSource *vmcSourceNew(vmcLoop *loop, const vmcChannel *channel, const char *gu
                         const int keep[2]);
 void vmcSourceFree(vmcSource *source);
 
+/* vmcSourceIsReady: whether its pump, if it has one, is confined. */
+bool vmcSourceIsReady(const vmcSource *source);
+
 /* vmcSourceReport: what a person must know to use it (a pty's path), or NULL. */
 const char *vmcSourceReport(const vmcSource *source);
 
