@@ -274,18 +274,30 @@ vmcLinkDial(vmcLinkGuest *guest, guint16 channel)
         (condition);                                                    \
     })
 
+static bool
+answeredWithin(vmcLinkConn *conn, gint64 microseconds)
+{
+    gint64 end = g_get_monotonic_time() + microseconds;
+
+    while (!conn->connected && !conn->refused && g_get_monotonic_time() < end)
+        vmcLinkTurn(conn->guest, 100);
+    return conn->connected || conn->refused;
+}
+
 bool
 vmcLinkWaitAnswer(vmcLinkConn *conn)
 {
-    return WAIT_FOR(conn->guest, conn->connected || conn->refused);
+    return answeredWithin(conn, VMC_PATIENCE * 500);
 }
 
+/* A SYN that a dying worker had read is lost, and sent again as any TCP does. */
 vmcLinkConn *
 vmcLinkConnect(vmcLinkGuest *guest, guint16 channel)
 {
     vmcLinkConn *conn = vmcLinkDial(guest, channel);
 
-    vmcLinkWaitAnswer(conn);
+    for (int tries = 0; tries < 10 && !answeredWithin(conn, G_TIME_SPAN_SECOND); tries++)
+        sendSegment(conn, conn->sndNxt - 1, VMC_TCP_SYN, NULL, 0);
     return conn;
 }
 

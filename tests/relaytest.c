@@ -273,6 +273,8 @@ testBacklogFull(const char *dir)
         continue;
     g_assert_false(first->connected || first->refused || second->connected || second->refused);
     vmcLinkReset(given);
+    /* An answer to what was sent later shows that it was heard. */
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
 
     for (guint i = 0; i < fds->len; i++)
         close(hostAccept(listener));
