@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The relay's small pure parts: messages between its processes, lines, telnet,
+ * and the probe of a connection that the endpoint does not have.
+ */
+#include <config.h>
+
+#include <string.h>
+
+#include "endpointrig.h"
+#include "relay/lines.h"
+#include "relay/message.h"
+#include "relay/telnet.h"
+
+static bool
+check(const vmcMessage *message, unsigned int nfds, vmcMessageWay way)
+{
+    return vmcMessageCheck(message, sizeof(*message), nfds, way);
+}
+
+static void
+testMessageWays(void)
+{
+    static const struct {
+        vmcMessageType type;
+        vmcMessageWay way;
+        unsigned int fdsMin, fdsMax;
+    } cases[] = {
+        { VMC_MESSAGE_CHILD_READY, VMC_MESSAGE_FROM_WORKER, 0, 0 },
+        { VMC_MESSAGE_WORKER_OPEN, VMC_MESSAGE_FROM_WORKER, 0, 0 },
+        { VMC_MESSAGE_WORKER_CLOSE, VMC_MESSAGE_FROM_WORKER, 0, 0 },
+        { VMC_MESSAGE_WORKER_PROBED, VMC_MESSAGE_FROM_WORKER, 0, 0 },
+        { VMC_MESSAGE_BROKER_NETWORK, VMC_MESSAGE_TO_WORKER, 0, 0 },
+        { VMC_MESSAGE_BROKER_CHANNEL, VMC_MESSAGE_TO_WORKER, 0, 0 },
+        { VMC_MESSAGE_BROKER_KNOWN, VMC_MESSAGE_TO_WORKER, 0, 0 },
+        { VMC_MESSAGE_BROKER_SERVE, VMC_MESSAGE_TO_WORKER, 0, 0 },
+        { VMC_MESSAGE_BROKER_OPENED, VMC_MESSAGE_TO_WORKER, 0, 1 },
+        { VMC_MESSAGE_BROKER_ACCEPTING, VMC_MESSAGE_TO_WORKER, 0, 0 },
+        { VMC_MESSAGE_BROKER_REFUSED, VMC_MESSAGE_TO_WORKER, 0, 0 },
+        { VMC_MESSAGE_BROKER_PUMP, VMC_MESSAGE_TO_PUMP, 1, 3 },
+        { VMC_MESSAGE_BROKER_LOG, VMC_MESSAGE_TO_PUMP, 1, 1 },
+    };
+
+    G_STATIC_ASSERT(G_N_ELEMENTS(cases) == VMC_MESSAGE_LAST);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        vmcMessage message = { .type = cases[i].type };
+
+        for (int way = 0; way < VMC_MESSAGE_WAY_LAST; way++) {
+            bool right = way == (int)cases[i].way ||
+                (cases[i].type == VMC_MESSAGE_CHILD_READY && way == VMC_MESSAGE_FROM_PUMP);
+
+            for (unsigned int nfds = 0; nfds <= VMC_MESSAGE_FDS; nfds++)
+                g_assert_cmpint(check(&message, nfds, way), ==,
+                                right && nfds >= cases[i].fdsMin && nfds <= cases[i].fdsMax);
+        }
+    }
+}
+
+/* Any length but the one, any type beyond the last, any byte that is not used. */
+static void
+testMessageForm(void)
+{
+    guint8 bytes[2 * sizeof(vmcMessage)] = { VMC_MESSAGE_WORKER_CLOSE };
+    vmcMessage message = { .type = VMC_MESSAGE_LAST };
+
+    for (gsize len = 0; len <= sizeof(bytes); len++)
+        g_assert_cmpint(vmcMessageCheck(bytes, len, 0, VMC_MESSAGE_FROM_WORKER), ==,
+                        len == sizeof(vmcMessage));
+    for (int way = 0; way < VMC_MESSAGE_WAY_LAST; way++)
+        g_assert_false(check(&message, 0, way));
+    for (gsize i = 0; i < sizeof(vmcMessage); i++) {
+        bool used = i >= offsetof(vmcMessage, id) && i < offsetof(vmcMessage, channel);
+
+        if (i < sizeof(message.type))
+            continue;
+        bytes[i] = 1;
+        g_assert_cmpint(vmcMessageCheck(bytes, sizeof(vmcMessage), 0, VMC_MESSAGE_FROM_WORKER),
+                        ==, used);
+        bytes[i] = 0;
+    }
+}
+
+static void
+testMessageTuple(void)
+{
+    vmcEndpointTuple tuple = { .address = rigAddress("10.0.2.4"), .port = 600,
+                               .peer = rigAddress("10.0.2.5"), .peerPort = 40000 };
+    vmcEndpointTuple got;
+    vmcMessage message = { .type = VMC_MESSAGE_WORKER_OPEN };
+
+    vmcMessageSetTuple(&message, &tuple);
+    vmcMessageGetTuple(&message, &got);
+    g_assert_true(got.address.s_addr == tuple.address.s_addr && got.port == 600 &&
+                  got.peer.s_addr == tuple.peer.s_addr && got.peerPort == 40000);
+}
+
+static void
+testLines(void)
+{
+    g_autofree char *longest = g_strnfill(VMC_LINE_MAX, 'x');
+
+    g_assert_cmpuint(vmcLinesReady("", 0, FALSE), ==, 0);
+    g_assert_cmpuint(vmcLinesReady("half", 4, FALSE), ==, 0);
+    g_assert_cmpuint(vmcLinesReady("half", 4, TRUE), ==, 4);
+    g_assert_cmpuint(vmcLinesReady("one\ntwo\nhalf", 12, FALSE), ==, 8);
+    g_assert_cmpuint(vmcLinesReady("one\n", 4, FALSE), ==, 4);
+    g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX - 1, FALSE), ==, 0);
+    g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX, FALSE), ==, VMC_LINE_MAX);
+}
+
+#define IAC "\xff"
+#define SE "\xf0"
+#define SB "\xfa"
+#define WILL "\xfb"
+#define WONT "\xfc"
+#define DO "\xfd"
+#define DONT "\xfe"
+
+/* What the peer sends, the data in it, and what it is answered. */
+static void
+testTelnetReceive(void)
+{
+    static const struct {
+        const char *sent, *data, *answer;
+        bool server;
+    } cases[] = {
+        { "plain", "plain", "", false },
+        { "a" IAC IAC "b", "a" IAC "b", "", false },
+        { "a" IAC "\xf1" "b", "ab", "", false },                         /* NOP */
+        { "a" IAC SB "\x18" "x" IAC IAC "y" IAC SE "b", "ab", "", false },
+        { IAC DO "\x18", "", IAC WONT "\x18", false },
+        { IAC WILL "\x18", "", IAC DONT "\x18", false },
+        { IAC DO "\x18" IAC DO "\x18", "", IAC WONT "\x18", false },     /* once */
+        { IAC DONT "\x18" IAC WONT "\x18", "", "", false },
+        { IAC DO "\x03", "", "", false },                                /* we offered that */
+        { IAC DO "\x01", "", IAC WONT "\x01", false },
+        { IAC DO "\x01", "", "", true },
+        { "a\r\nb", "a\r\nb", "", false },
+        { IAC, "", "", false },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        /* Whole, and a byte at a time. */
+        for (gsize step = 1; step <= 64; step += 63) {
+            vmcTelnet telnet = { .server = cases[i].server };
+            g_autoptr(GByteArray) data = g_byte_array_new(), answer = g_byte_array_new();
+            gsize len = strlen(cases[i].sent);
+
+            for (gsize at = 0; at < len; at += step)
+                vmcTelnetReceive(&telnet, (const guint8 *)cases[i].sent + at, MIN(step, len - at),
+                                 data, answer);
+            g_assert_cmpmem(data->data, data->len, cases[i].data, strlen(cases[i].data));
+            g_assert_cmpmem(answer->data, answer->len, cases[i].answer, strlen(cases[i].answer));
+        }
+    }
+}
+
+/* The NUL after a CR is telnet's, until the peer sends eight bits. */
+static void
+testTelnetBinary(void)
+{
+    static const guint8 sent[] = { 'a', '\r', 0, 'b', 0xff, 0xfb, 0, '\r', 0, 'c' };
+    static const guint8 expected[] = { 'a', '\r', 'b', '\r', 0, 'c' };
+    vmcTelnet telnet = { .server = true };
+    g_autoptr(GByteArray) data = g_byte_array_new(), answer = g_byte_array_new();
+
+    vmcTelnetReceive(&telnet, sent, sizeof(sent), data, answer);
+    g_assert_cmpmem(data->data, data->len, expected, sizeof(expected));
+    g_assert_cmpuint(answer->len, ==, 0);
+}
+
+/* Whatever comes, the answers end. */
+static void
+testTelnetBounded(void)
+{
+    vmcTelnet telnet = { .server = false };
+    g_autoptr(GByteArray) data = g_byte_array_new(), answer = g_byte_array_new();
+
+    for (int i = 0; i < 200000; i++) {
+        guint8 bytes[3] = { 0xff, (guint8)(0xfb + g_test_rand_int_range(0, 4)),
+                            (guint8)g_test_rand_int_range(0, 256) };
+
+        vmcTelnetReceive(&telnet, bytes, sizeof(bytes), data, answer);
+    }
+    g_assert_cmpuint(answer->len, <=, 3 * 2 * 256);
+    g_assert_cmpuint(data->len, ==, 0);
+}
+
+static void
+testTelnetSend(void)
+{
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    vmcTelnet telnet = { .server = true };
+
+    vmcTelnetSend((const guint8 *)"a" IAC "\r\n", 4, out);
+    g_assert_cmpmem(out->data, out->len, "a" IAC IAC "\r\n", 5);
+    g_byte_array_set_size(out, 0);
+    vmcTelnetBegin(&telnet, out);
+    g_assert_cmpmem(out->data, out->len, IAC WILL "\x01" IAC WILL "\x03" IAC WILL "\0" IAC DO "\0",
+                    12);
+}
+
+/* Two bare ACKs; what the guest answers to one is reset by its own numbers. */
+static void
+testProbe(void)
+{
+    g_autoptr(rig) r = rigNew();
+    vmcEndpointTuple tuple = { .address = rigAddress("10.0.2.4"), .port = 600,
+                               .peer = rigAddress("10.0.2.5"), .peerPort = 40000 };
+    vmcSegment answer = { .seq = 7777, .ack = 123456, .flags = VMC_TCP_ACK, .scale = -1 };
+    vmcFrameAddress from = rigGuest(40000);
+    guint32 seqs[2];
+    vmcFrameKind kind;
+    vmcFrame frame;
+
+    g_assert_true(vmcEndpointProbe(r->ep, &tuple, rigGuestMac));
+    for (int i = 0; i < 2; i++) {
+        g_bytes_unref(rigTake(r, &frame, &kind));
+        g_assert_cmpint(kind, ==, VMC_FRAME_TCP);
+        g_assert_cmpint(frame.segment.flags, ==, VMC_TCP_ACK);
+        g_assert_cmpmem(frame.address.dstMac, VMC_MAC_LEN, rigGuestMac, VMC_MAC_LEN);
+        seqs[i] = frame.segment.seq;
+    }
+    g_assert_cmphex(seqs[0] - seqs[1], ==, 1u << 31);
+    rigSegment(r, &from, &answer, NULL, 0);
+    rigFlush(r);
+    g_bytes_unref(rigTake(r, &frame, &kind));
+    g_assert_cmpint(frame.segment.flags, ==, VMC_TCP_RST);
+    g_assert_cmpuint(frame.segment.seq, ==, 123456);
+    g_assert_cmpuint(vmcEndpointConnCount(r->ep), ==, 0);
+    r->full = true;
+    g_assert_false(vmcEndpointProbe(r->ep, &tuple, rigGuestMac));
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/relay/message/ways", testMessageWays);
+    g_test_add_func("/relay/message/form", testMessageForm);
+    g_test_add_func("/relay/message/tuple", testMessageTuple);
+    g_test_add_func("/relay/lines", testLines);
+    g_test_add_func("/relay/telnet/receive", testTelnetReceive);
+    g_test_add_func("/relay/telnet/binary", testTelnetBinary);
+    g_test_add_func("/relay/telnet/bounded", testTelnetBounded);
+    g_test_add_func("/relay/telnet/send", testTelnetSend);
+    g_test_add_func("/relay/probe", testProbe);
+    return g_test_run();
+}
