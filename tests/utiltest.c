@@ -75,17 +75,21 @@ testErrorNumbers(void)
         { VIR_ERR_XML_ERROR, 27 },
         { VIR_ERR_XML_DETAIL, 35 },
         { VIR_ERR_SYSTEM_ERROR, 38 },
+        { VIR_ERR_RPC, 39 },
         { VIR_ERR_NO_DOMAIN, 42 },
         { VIR_ERR_OPERATION_INVALID, 55 },
         { VIR_ERR_CONFIG_UNSUPPORTED, 67 },
         { VIR_ERR_OPERATION_UNSUPPORTED, 84 },
         { VIR_ERR_XML_INVALID_SCHEMA, 92 },
+        { VIR_ERR_AUTH_UNAVAILABLE, 94 },
+        { VIR_ERR_DEVICE_MISSING, 99 },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(published); i++) {
         g_assert_cmpint(published[i].code, ==, published[i].number);
         g_assert_true(vmcErrorCodeText(published[i].code) ||
-                      published[i].code == VIR_ERR_SYSTEM_ERROR);
+                      published[i].code == VIR_ERR_SYSTEM_ERROR ||
+                      published[i].code == VIR_ERR_RPC);
     }
     g_assert_null(vmcErrorCodeText(-1));
 }

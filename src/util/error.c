@@ -21,7 +21,10 @@ static const struct {
     { VIR_ERR_OPERATION_UNSUPPORTED, "Operation not supported" },
     { VIR_ERR_OPERATION_FAILED, "operation failed" },
     { VIR_ERR_OPERATION_INVALID, "Requested operation is not valid" },
+    { VIR_ERR_DEVICE_MISSING, "device not found" },
     { VIR_ERR_SYSTEM_ERROR, NULL },
+    { VIR_ERR_RPC, NULL },
+    { VIR_ERR_AUTH_UNAVAILABLE, "authentication unavailable" },
 };
 
 static void
