@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices into definitions: see device.h. The result goes through libvirt's
+ * parser and formatter, so its white space does not matter; its rules are
+ * checked where it is rewritten.
+ */
+#include <config.h>
+
+#include "proxy/device.h"
+
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "conf/domain_conf.h"
+#include "conf/xml.h"
+#include "util/error.h"
+
+#define VMC_FROM_THIS VIR_FROM_QEMU
+
+static bool
+attributeIs(xmlNodePtr node, const char *name, const char *value)
+{
+    g_autofree char *have = vmcXmlAttribute(node, name);
+
+    return have && strcmp(have, value) == 0;
+}
+
+static bool
+isNic(xmlNodePtr node)
+{
+    return vmcXmlIs(node, "interface") && attributeIs(node, "type", "vmchannel");
+}
+
+static bool
+isChannel(xmlNodePtr node)
+{
+    return vmcXmlIs(node, "vmchannel") ||
+           (vmcXmlIs(node, "channel") &&
+            attributeIs(vmcXmlChild(node, "target"), "type", "guestfwd"));
+}
+
+bool
+vmcDeviceIsOurs(const char *xml)
+{
+    g_autoptr(xmlDoc) doc = NULL;
+    xmlNodePtr root;
+
+    if (!strstr(xml, "vmchannel") && !strstr(xml, "guestfwd"))
+        return false;
+    doc = vmcXmlParse(xml);
+    root = doc ? xmlDocGetRootElement(doc) : NULL;
+    return root && (isNic(root) || isChannel(root));
+}
+
+/* A definition and a device that is to change it. */
+typedef struct {
+    xmlDocPtr domainDoc;
+    xmlDocPtr deviceDoc;
+    xmlNodePtr devices;
+    xmlNodePtr device;
+    vmcDomainDef *def;
+} change;
+
+static void
+changeClear(change *c)
+{
+    vmcDomainDefFree(c->def);
+    g_clear_pointer(&c->domainDoc, xmlFreeDoc);
+    g_clear_pointer(&c->deviceDoc, xmlFreeDoc);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(change, changeClear)
+
+static int
+changeInit(change *c, const char *domain, const char *device)
+{
+    xmlNodePtr root;
+
+    c->domainDoc = vmcXmlParse(domain);
+    c->deviceDoc = c->domainDoc ? vmcXmlParse(device) : NULL;
+    if (!c->deviceDoc)
+        return -1;
+    root = xmlDocGetRootElement(c->domainDoc);
+    c->device = xmlDocGetRootElement(c->deviceDoc);
+    c->devices = vmcXmlChild(root, "devices");
+    if (!c->devices) {
+        vmcReportError(VIR_ERR_XML_ERROR, "%s", "no <devices> in the domain's definition");
+        return -1;
+    }
+    c->def = vmcDomainDefParse(root);
+    return c->def ? 0 : -1;
+}
+
+static char *
+changeFinish(const change *c)
+{
+    xmlChar *text = NULL;
+    int size;
+    char *copy;
+
+    xmlDocDumpMemory(c->domainDoc, &text, &size);
+    copy = g_strndup((const char *)text, text ? size : 0);
+    xmlFree(text);
+    return copy;
+}
+
+static void
+add(const change *c)
+{
+    xmlAddChild(c->devices, xmlDocCopyNode(c->device, c->domainDoc, 1));
+}
+
+static void
+removeNode(xmlNodePtr node)
+{
+    xmlUnlinkNode(node);
+    xmlFreeNode(node);
+}
+
+/* The channel at the address and port of @wanted; NULL with an error. */
+static xmlNodePtr
+findChannel(const change *c, const vmcChannel *wanted, bool sameSource)
+{
+    for (guint i = 0; i < c->def->channels->len; i++) {
+        const vmcChannel *channel = g_ptr_array_index(c->def->channels, i);
+
+        if (channel->port == wanted->port && strcmp(channel->address, wanted->address) == 0 &&
+            (!sameSource || vmcChrSourceEqual(&channel->source, &wanted->source)))
+            return g_ptr_array_index(c->def->channelNodes, i);
+    }
+    vmcReportError(VIR_ERR_DEVICE_MISSING, "no %s at %s:%u%s",
+                   vmcChrDeviceTypeToString(wanted->element), wanted->address, wanted->port,
+                   sameSource ? " with this source" : "");
+    return NULL;
+}
+
+/* The NIC, when it is the one that the device means; NULL with an error. */
+static xmlNodePtr
+findNic(const change *c)
+{
+    xmlNodePtr nic = c->def->nics->len > 0 ? g_ptr_array_index(c->def->nics, 0) : NULL;
+    g_autofree char *wanted = vmcXmlAttribute(vmcXmlChild(c->device, "mac"), "address");
+    g_autofree char *have = vmcXmlAttribute(vmcXmlChild(nic, "mac"), "address");
+
+    if (nic && (!wanted || (have && g_ascii_strcasecmp(wanted, have) == 0)))
+        return nic;
+    vmcReportError(VIR_ERR_DEVICE_MISSING, "no <interface type='vmchannel'> with MAC address '%s'",
+                   wanted ? wanted : "any");
+    return NULL;
+}
+
+/* The node that the device means; NULL with an error. */
+static xmlNodePtr
+find(const change *c, bool sameSource)
+{
+    g_autoptr(vmcChrDef) def = NULL;
+    g_autoptr(vmcChannel) channel = NULL;
+
+    if (isNic(c->device))
+        return findNic(c);
+    def = vmcChrDefParse(c->device);
+    channel = def ? vmcChannelFromChrDef(def) : NULL;
+    return channel ? findChannel(c, channel, sameSource) : NULL;
+}
+
+char *
+vmcDeviceAttach(const char *domain, const char *device)
+{
+    g_auto(change) c = { 0 };
+
+    if (changeInit(&c, domain, device) < 0)
+        return NULL;
+    add(&c);
+    return changeFinish(&c);
+}
+
+char *
+vmcDeviceDetach(const char *domain, const char *device)
+{
+    g_auto(change) c = { 0 };
+    xmlNodePtr node;
+
+    if (changeInit(&c, domain, device) < 0)
+        return NULL;
+    node = find(&c, true);
+    if (!node)
+        return NULL;
+    if (isNic(node) && c.def->channels->len > 0) {
+        vmcReportError(VIR_ERR_OPERATION_INVALID,
+                       "<interface type='vmchannel'> carries %u channels: detach them first",
+                       c.def->channels->len);
+        return NULL;
+    }
+    removeNode(node);
+    return changeFinish(&c);
+}
+
+/* What the guest knows the NIC by stays when the new one does not say it. */
+static void
+keepIdentity(const change *c, xmlNodePtr old)
+{
+    static const char *const names[] = { "mac", "address" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        xmlNodePtr node = vmcXmlChild(old, names[i]);
+
+        if (node && !vmcXmlChild(c->device, names[i]))
+            xmlAddChild(c->device, xmlDocCopyNode(node, c->deviceDoc, 1));
+    }
+}
+
+char *
+vmcDeviceUpdate(const char *domain, const char *device)
+{
+    g_auto(change) c = { 0 };
+    xmlNodePtr node;
+
+    if (changeInit(&c, domain, device) < 0)
+        return NULL;
+    node = find(&c, false);
+    if (!node)
+        return NULL;
+    if (isNic(node))
+        keepIdentity(&c, node);
+    removeNode(node);
+    add(&c);
+    return changeFinish(&c);
+}

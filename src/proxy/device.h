@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One of our devices put into a domain's definition, taken out or exchanged,
+ * as libvirt does it for those that it knows. Works on our form of documents;
+ * that others rewrite.
+ *
+ * Pure: opens nothing, starts nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* vmcDeviceIsOurs: whether @xml is a <vmchannel>, a guestfwd <channel> or our NIC. */
+bool vmcDeviceIsOurs(const char *xml);
+
+/*
+ * Each returns @domain with @device, one of ours, added to it, removed from it
+ * or in the place of the one that it is known by: a channel's address and
+ * port, the NIC's MAC address. The caller frees it. NULL with an error.
+ */
+char *vmcDeviceAttach(const char *domain, const char *device);
+char *vmcDeviceDetach(const char *domain, const char *device);
+char *vmcDeviceUpdate(const char *domain, const char *device);

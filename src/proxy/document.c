@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Emulators and domain capabilities: see document.h. */
+#include <config.h>
+
+#include "proxy/document.h"
+
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "conf/domain_conf.h"
+#include "conf/xml.h"
+#include "util/error.h"
+
+#define VMC_FROM_THIS VIR_FROM_QEMU
+
+/* What vmchannel-relay serves; the others are refused when a domain starts. */
+static const vmcChrType servedTypes[] = { VMC_CHR_TYPE_NULL, VMC_CHR_TYPE_FILE, VMC_CHR_TYPE_UNIX };
+
+void
+vmcEmulatorQueryClear(vmcEmulatorQuery *query)
+{
+    g_free(query->virtType);
+    g_free(query->arch);
+    g_free(query->machine);
+    *query = (vmcEmulatorQuery){ 0 };
+}
+
+static bool
+hasEmulator(xmlNodePtr domain)
+{
+    xmlNodePtr node = vmcXmlChild(vmcXmlChild(domain, "devices"), "emulator");
+    g_autofree char *text = node ? vmcXmlText(node) : NULL;
+
+    return text && *g_strstrip(text);
+}
+
+static bool
+domainWantsEmulator(xmlNodePtr domain)
+{
+    g_autoptr(vmcDomainDef) def = NULL;
+
+    if (hasEmulator(domain))
+        return false;
+    def = vmcDomainDefParse(domain);
+    /* What is wrong with it is reported when it is rewritten. */
+    return def && !def->foreignType && vmcDomainDefIsOurs(def);
+}
+
+/* The document's domain, or the first that it holds. */
+static xmlNodePtr
+domainOf(xmlDocPtr doc)
+{
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+
+    return vmcXmlIs(root, "domain") ? root : vmcXmlChild(root, "domain");
+}
+
+bool
+vmcDocumentWantsEmulator(const char *xml, vmcEmulatorQuery *query)
+{
+    g_autoptr(xmlDoc) doc = NULL;
+    xmlNodePtr domain;
+    xmlNodePtr type;
+
+    if (!strstr(xml, "vmchannel") && !strstr(xml, "guestfwd"))
+        return false;
+    doc = vmcXmlParse(xml);
+    domain = doc ? domainOf(doc) : NULL;
+    if (!domain || !domainWantsEmulator(domain))
+        return false;
+    type = vmcXmlChild(vmcXmlChild(domain, "os"), "type");
+    query->virtType = vmcXmlAttribute(domain, "type");
+    query->arch = vmcXmlAttribute(type, "arch");
+    query->machine = vmcXmlAttribute(type, "machine");
+    return true;
+}
+
+char *
+vmcDocumentEmulator(const char *capabilities)
+{
+    g_autoptr(xmlDoc) doc = vmcXmlParse(capabilities);
+    xmlNodePtr path = doc ? vmcXmlChild(xmlDocGetRootElement(doc), "path") : NULL;
+    g_autofree char *text = path ? vmcXmlText(path) : NULL;
+
+    if (!doc)
+        return NULL;
+    if (!text || *g_strstrip(text) != '/') {
+        vmcReportError(VIR_ERR_INTERNAL_ERROR, "%s", "no emulator in the domain capabilities");
+        return NULL;
+    }
+    return g_steal_pointer(&text);
+}
+
+static bool
+isQemu(xmlNodePtr capabilities)
+{
+    xmlNodePtr node = vmcXmlChild(capabilities, "domain");
+    g_autofree char *type = node ? vmcXmlText(node) : NULL;
+
+    return vmcXmlIs(capabilities, "domainCapabilities") && type &&
+           (strcmp(type, "qemu") == 0 || strcmp(type, "kvm") == 0);
+}
+
+static char *
+announcement(void)
+{
+    GString *text = g_string_new("    <vmchannel supported='yes'>\n"
+                                 "      <enum name='type'>\n");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(servedTypes); i++)
+        g_string_append_printf(text, "        <value>%s</value>\n",
+                               vmcChrTypeToString(servedTypes[i]));
+    g_string_append(text, "      </enum>\n"
+                          "    </vmchannel>\n");
+    return g_string_free(text, FALSE);
+}
+
+char *
+vmcDocumentAnnounce(const char *capabilities)
+{
+    g_autoptr(xmlDoc) doc = vmcXmlParse(capabilities);
+    const char *end = g_strrstr(capabilities, "</devices>");
+    g_autofree char *text = NULL;
+
+    if (!doc || !end || !isQemu(xmlDocGetRootElement(doc)))
+        return g_strdup(capabilities);
+    while (end > capabilities && end[-1] == ' ')
+        end--;
+    text = announcement();
+    return g_strdup_printf("%.*s%s%s", (int)(end - capabilities), capabilities, text, end);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Messages with XML: each goes to what its row in rpc's table says. A document
+ * that has nothing of ours goes on in the bytes in which it came.
+ */
+#include <config.h>
+
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "proxy/session_priv.h"
+#include "qemu/domain_rewrite.h"
+#include "util/error.h"
+
+#define VMC_FROM_THIS VIR_FROM_QEMU
+
+static vmcRewriteOptions
+rewriteOptions(const vmcSession *session)
+{
+    return (vmcRewriteOptions){
+        .emulatorDir = session->options->emulatorDir,
+        .emulator = session->emulator,
+    };
+}
+
+char *
+vmcDocumentsForward(vmcSession *session, const char *xml, bool native)
+{
+    vmcRewriteOptions options = rewriteOptions(session);
+
+    options.withoutNic = native;
+    return vmcDomainRewriteForward(xml, &options);
+}
+
+char *
+vmcDocumentsReverse(vmcSession *session, const char *xml)
+{
+    vmcRewriteOptions options = rewriteOptions(session);
+
+    return vmcDomainRewriteReverse(xml, &options);
+}
+
+static char *
+forward(const char *xml, void *opaque)
+{
+    return vmcDocumentsForward(opaque, xml, false);
+}
+
+static char *
+native(const char *xml, void *opaque)
+{
+    return vmcDocumentsForward(opaque, xml, true);
+}
+
+/* The daemon's document, ours or not, is shown: what cannot be reversed as it is. */
+static char *
+reverse(const char *xml, void *opaque)
+{
+    char *other = vmcDocumentsReverse(opaque, xml);
+
+    return other ? other : g_strdup(xml);
+}
+
+static char *
+announce(const char *xml, void *opaque G_GNUC_UNUSED)
+{
+    return vmcDocumentAnnounce(xml);
+}
+
+/* Looks, and changes nothing: fills in the session's query. */
+static char *
+lookForEmulator(const char *xml, void *opaque)
+{
+    vmcSession *session = opaque;
+
+    if (!session->wantsEmulator)
+        session->wantsEmulator = vmcDocumentWantsEmulator(xml, &session->query);
+    return g_strdup(xml);
+}
+
+/* In the order of vmcRpcAction; NULL has an entry of its own, or changes nothing. */
+static const vmcRpcRewriter rewriters[] = {
+    NULL, forward, native, reverse, NULL, announce,
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(rewriters) == VMC_RPC_ACTION_LAST);
+
+/* Rewrites *@message in place; a verdict of VMC_FLOW_DROP comes with an answer. */
+static vmcFlowVerdict
+rewriteUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+{
+    GByteArray *out = NULL;
+    vmcRpcRewriteResult result = vmcRpcRewrite(*message, procedure->call,
+                                               rewriters[procedure->callAction], session, &out);
+
+    if (result == VMC_RPC_REWRITE_FAILED)
+        return vmcSessionFail(session);
+    if (result == VMC_RPC_REWRITE_CHANGED) {
+        g_byte_array_unref(*message);
+        *message = out;
+    }
+    return VMC_FLOW_PASS;
+}
+
+/* The daemon has said which emulator a domain without one would get. */
+static void
+emulatorDone(vmcSession *session, vmcXdrReader *reply)
+{
+    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(&session->request);
+    size_t length = 0;
+    const char *bytes = vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length);
+    g_autofree char *capabilities = g_strndup(bytes ? bytes : "", length);
+
+    session->emulator = vmcDocumentEmulator(capabilities);
+    if (!session->emulator) {
+        vmcSessionFail(session);
+        return;
+    }
+    vmcSessionDecide(session, rewriteUp(session, procedure, &session->replacement));
+}
+
+static vmcFlowVerdict
+askForEmulator(vmcSession *session, const GByteArray *message)
+{
+    GByteArray *call = vmcSessionCallNew(session, VMC_RPC_CONNECT_GET_DOMAIN_CAPABILITIES);
+
+    session->replacement = g_byte_array_new();
+    g_byte_array_append(session->replacement, message->data, message->len);
+    vmcXdrWriteOptional(call, NULL);
+    vmcXdrWriteOptional(call, session->query.arch);
+    vmcXdrWriteOptional(call, session->query.machine);
+    vmcXdrWriteOptional(call, session->query.virtType);
+    vmcXdrWriteU32(call, 0);
+    return vmcSessionCall(session, call, emulatorDone);
+}
+
+vmcFlowVerdict
+vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+{
+    GByteArray *unused = NULL;
+
+    if (procedure->callAction == VMC_RPC_ACTION_DEVICE)
+        return vmcAttachMessage(session, message);
+    session->wantsEmulator = false;
+    vmcRpcRewrite(*message, procedure->call, lookForEmulator, session, &unused);
+    if (session->wantsEmulator)
+        return askForEmulator(session, *message);
+    return rewriteUp(session, procedure, message);
+}
+
+vmcFlowVerdict
+vmcDocumentsDown(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+{
+    GByteArray *out = NULL;
+
+    if (vmcRpcRewrite(*message, procedure->reply, rewriters[procedure->replyAction],
+                      session, &out) == VMC_RPC_REWRITE_CHANGED) {
+        g_byte_array_unref(*message);
+        *message = out;
+    }
+    return VMC_FLOW_PASS;
+}

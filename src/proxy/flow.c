@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One direction of a connection: see flow.h. A message is in one of three
+ * states: its header is not whole yet; it passes (or is collected); its
+ * descriptors follow, a byte each.
+ */
+#include <config.h>
+
+#include "proxy/flow.h"
+
+#include <libvirt/virterror.h>
+#include <unistd.h>
+
+#include "rpc/xdr.h"
+#include "util/error.h"
+#include "util/fd.h"
+
+#define VMC_FROM_THIS VIR_FROM_RPC
+
+/* As much may wait in the sink before the source is left alone. */
+#define SINK_HIGH (256 * 1024)
+
+/* Before the daemon is known, no message of a client's is longer than this. */
+#define EARLY_MAX (64 * 1024)
+
+struct _vmcFlow {
+    vmcSource *source;
+    vmcSink *sink;
+    const vmcFlowHandler *handler;
+    void *opaque;
+    vmcRpcHeader header;
+    size_t left;                /* bytes of the message that are to come */
+    guint fdsLeft;              /* descriptors that are to come after it */
+    bool dropFds;
+    GByteArray *whole;          /* the message when it is collected, else NULL */
+    bool waiting;
+};
+
+vmcFlow *
+vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcFlowHandler *handler, void *opaque)
+{
+    vmcFlow *flow = g_new0(vmcFlow, 1);
+
+    flow->source = source;
+    flow->sink = sink;
+    flow->handler = handler;
+    flow->opaque = opaque;
+    return flow;
+}
+
+void
+vmcFlowFree(vmcFlow *flow)
+{
+    if (!flow)
+        return;
+    g_clear_pointer(&flow->whole, g_byte_array_unref);
+    g_free(flow);
+}
+
+void
+vmcFlowSetSink(vmcFlow *flow, vmcSink *sink)
+{
+    flow->sink = sink;
+}
+
+bool
+vmcFlowIsBlocked(const vmcFlow *flow)
+{
+    return flow->sink && vmcSinkPending(flow->sink) >= SINK_HIGH;
+}
+
+bool
+vmcFlowIsWaiting(const vmcFlow *flow)
+{
+    return flow->waiting;
+}
+
+/* What one step of vmcFlowRun() came to. */
+typedef enum {
+    STEP_ON,
+    STEP_STOP,                  /* for more bytes, for room, or for a verdict */
+    STEP_FAILED,
+} flowStep;
+
+/*
+ * The count of descriptors is the first word of the payload; a message too
+ * short to have it has none.
+ */
+static flowStep
+startFds(vmcFlow *flow, const guint8 *bytes, size_t size)
+{
+    vmcXdrReader reader;
+
+    flow->fdsLeft = 0;
+    if (!vmcRpcHeaderHasFds(&flow->header) ||
+        flow->header.length < VMC_RPC_HEADER_SIZE + sizeof(guint32))
+        return STEP_ON;
+    if (size < VMC_RPC_HEADER_SIZE + sizeof(guint32))
+        return STEP_STOP;
+    vmcXdrReaderInit(&reader, bytes, size);
+    vmcXdrSkip(&reader, VMC_RPC_HEADER_SIZE);
+    flow->fdsLeft = vmcXdrReadU32(&reader);
+    if (flow->fdsLeft <= VMC_RPC_FDS_MAX)
+        return STEP_ON;
+    vmcReportError(VIR_ERR_RPC, "%u descriptors with a message: at most %d are allowed",
+                   flow->fdsLeft, VMC_RPC_FDS_MAX);
+    return STEP_FAILED;
+}
+
+/* At the first byte of a message. */
+static flowStep
+stepHeader(vmcFlow *flow)
+{
+    size_t size;
+    const guint8 *bytes = vmcSourcePeek(flow->source, &size);
+    flowStep step;
+
+    if (size < VMC_RPC_HEADER_SIZE)
+        return STEP_STOP;
+    if (!vmcRpcHeaderParse(bytes, &flow->header)) {
+        vmcReportError(VIR_ERR_RPC, "a message of %u bytes: expected from %d to %d",
+                       flow->header.length, VMC_RPC_HEADER_SIZE, VMC_RPC_MESSAGE_MAX);
+        return STEP_FAILED;
+    }
+    step = startFds(flow, bytes, size);
+    if (step != STEP_ON)
+        return step;
+    if (!flow->sink && flow->header.length > EARLY_MAX) {
+        vmcReportError(VIR_ERR_RPC, "a message of %u bytes before the connection is open",
+                       flow->header.length);
+        return STEP_FAILED;
+    }
+    flow->left = flow->header.length;
+    flow->dropFds = false;
+    if (flow->handler->wants(flow->opaque, &flow->header) || !flow->sink)
+        flow->whole = g_byte_array_new();
+    else
+        vmcSinkBegin(flow->sink);
+    return STEP_ON;
+}
+
+/* Inside a message: takes what there is of it. */
+static flowStep
+stepBytes(vmcFlow *flow)
+{
+    size_t size;
+    const guint8 *bytes = vmcSourcePeek(flow->source, &size);
+
+    size = MIN(size, flow->left);
+    if (size == 0 || (!flow->whole && vmcFlowIsBlocked(flow)))
+        return STEP_STOP;
+    if (flow->whole)
+        g_byte_array_append(flow->whole, bytes, size);
+    else
+        vmcSinkAppend(flow->sink, bytes, size);
+    flow->left -= size;
+    vmcSourceConsume(flow->source, size);
+    return STEP_ON;
+}
+
+/* A message was collected. */
+static flowStep
+stepVerdict(vmcFlow *flow)
+{
+    vmcFlowVerdict verdict;
+
+    if (vmcFlowIsBlocked(flow))
+        return STEP_STOP;
+    verdict = flow->handler->whole(flow->opaque, &flow->header, &flow->whole);
+    flow->waiting = verdict == VMC_FLOW_WAIT;
+    if (flow->waiting)
+        return STEP_STOP;
+    flow->dropFds = verdict == VMC_FLOW_DROP;
+    if (verdict == VMC_FLOW_PASS) {
+        vmcSinkBegin(flow->sink);
+        vmcSinkAppend(flow->sink, flow->whole->data, flow->whole->len);
+    }
+    g_clear_pointer(&flow->whole, g_byte_array_unref);
+    return STEP_ON;
+}
+
+/* After a message: a descriptor of its. */
+static flowStep
+stepFd(vmcFlow *flow)
+{
+    size_t size;
+    const guint8 *bytes = vmcSourcePeek(flow->source, &size);
+    guint8 byte;
+    int fd;
+
+    if (size == 0)
+        return STEP_STOP;
+    byte = *bytes;
+    fd = vmcSourceTakeFd(flow->source);
+    if (fd < 0) {
+        vmcReportError(VIR_ERR_RPC, "%s", "a descriptor is missing after a message");
+        return STEP_FAILED;
+    }
+    if (flow->dropFds)
+        vmcFdClose(&fd);
+    else
+        vmcSinkAppendFd(flow->sink, byte, fd);
+    flow->fdsLeft--;
+    return STEP_ON;
+}
+
+static flowStep
+step(vmcFlow *flow)
+{
+    flowStep result;
+
+    if (flow->left > 0)
+        result = stepBytes(flow);
+    else if (flow->whole)
+        result = stepVerdict(flow);
+    else if (flow->fdsLeft > 0)
+        result = stepFd(flow);
+    else
+        result = stepHeader(flow);
+    if (result == STEP_ON && flow->left == 0 && !flow->whole && flow->fdsLeft == 0 &&
+        !flow->dropFds && flow->sink)
+        vmcSinkEnd(flow->sink);
+    return result;
+}
+
+int
+vmcFlowRun(vmcFlow *flow)
+{
+    flowStep result;
+
+    do {
+        result = step(flow);
+    } while (result == STEP_ON);
+    return result == STEP_FAILED ? -1 : 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One direction of a connection: takes messages off a source and passes them
+ * to a sink as they come, byte for byte, except those that somebody wants to
+ * see whole. Keeps no more in memory than a buffer and one such message.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <glib.h>
+
+#include "proxy/sink.h"
+#include "proxy/source.h"
+#include "rpc/message.h"
+
+/* What becomes of a message that was wanted whole. */
+typedef enum {
+    VMC_FLOW_PASS,              /* it goes on, as it is now */
+    VMC_FLOW_DROP,              /* it does not, nor do its descriptors */
+    VMC_FLOW_WAIT,              /* not decided: ask again at the next vmcFlowRun() */
+} vmcFlowVerdict;
+
+typedef struct {
+    /* Whether the message that begins with @header is wanted whole. */
+    bool (*wants)(void *opaque, const vmcRpcHeader *header);
+    /*
+     * Such a message; *@message may be replaced by another, the old one being
+     * freed. Descriptors that it has follow.
+     */
+    vmcFlowVerdict (*whole)(void *opaque, const vmcRpcHeader *header, GByteArray **message);
+} vmcFlowHandler;
+
+typedef struct _vmcFlow vmcFlow;
+
+/*
+ * vmcFlowNew:
+ * @source and @sink stay the caller's. Without a sink (NULL) nothing may pass,
+ * until vmcFlowSetSink() gives one.
+ */
+vmcFlow *vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcFlowHandler *handler,
+                    void *opaque);
+void vmcFlowFree(vmcFlow *flow);
+void vmcFlowSetSink(vmcFlow *flow, vmcSink *sink);
+
+/*
+ * vmcFlowRun:
+ * Passes on what the source has, as long as the sink has room. Returns 0, or
+ * -1 with an error when the peer's bytes are no messages: nothing that follows
+ * can be trusted then.
+ */
+int vmcFlowRun(vmcFlow *flow);
+
+/*
+ * vmcFlowIsBlocked: whether the sink is so full that the source must wait.
+ * vmcFlowIsWaiting: whether a verdict is outstanding.
+ */
+bool vmcFlowIsBlocked(const vmcFlow *flow);
+bool vmcFlowIsWaiting(const vmcFlow *flow);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vmchannel-proxy: libvirt's clients on one side, libvirt's unmodified daemon
+ * on the other. Here are the command line and the ways in which a client can
+ * be there: on standard input, on a socket that systemd hands over, or on one
+ * that we listen on.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <glib.h>
+#include <libvirt/virterror.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/server.h"
+#include "rpc/procedure.h"
+#include "util/error.h"
+
+/* The first descriptor that systemd hands over. */
+#define SYSTEMD_FD 3
+
+#define EXIT_USAGE 2
+
+static gboolean quit;
+static gboolean listProcedures;
+static gboolean showVersion;
+static gboolean systemDaemon;
+static gboolean sessionDaemon;
+static gboolean readOnly;
+static char *upstreamPath;
+static char *listenPath;
+
+static const GOptionEntry entries[] = {
+    { "upstream", 'U', G_OPTION_FLAG_NONE, G_OPTION_ARG_FILENAME, &upstreamPath,
+      "The daemon's socket, in place of the one that the client's URI means", "PATH" },
+    { "system", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE, &systemDaemon,
+      "The system's daemon, whatever the client's URI", NULL },
+    { "session", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE, &sessionDaemon,
+      "The user's daemon, whatever the client's URI", NULL },
+    { "read-only", 'r', G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE, &readOnly,
+      "The daemon's read-only socket", NULL },
+    { "listen", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_FILENAME, &listenPath,
+      "Listen on a unix socket; a process of its own serves each client", "PATH" },
+    { "list-procedures", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE, &listProcedures,
+      "Print which messages carry XML, and what is done with it", NULL },
+    { "quit", 'q', G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE, &quit,
+      "Do nothing: libvirt asks what it takes for netcat so", NULL },
+    { "version", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE, &showVersion,
+      "Print the version", NULL },
+    G_OPTION_ENTRY_NULL
+};
+
+static int
+fail(void)
+{
+    fprintf(stderr, "vmchannel-proxy: error: %s\n", vmcErrorLast()->message);
+    return EXIT_FAILURE;
+}
+
+static int
+wrongUsage(const char *what)
+{
+    fprintf(stderr, "vmchannel-proxy: %s\nusage: vmchannel-proxy [OPTION...]\n", what);
+    return EXIT_USAGE;
+}
+
+static int
+printProcedures(void)
+{
+    size_t n;
+    const vmcRpcProcedure *table = vmcRpcProcedures(&n);
+
+    puts("program\tnumber\tname\tdocument\tcall\taction\treply\taction\tnote");
+    for (size_t i = 0; i < n; i++) {
+        printf("0x%08x\t%u\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", table[i].program, table[i].number,
+               table[i].name, vmcRpcDocumentToString(table[i].document),
+               table[i].call ? table[i].call : "-", vmcRpcActionToString(table[i].callAction),
+               table[i].reply ? table[i].reply : "-", vmcRpcActionToString(table[i].replyAction),
+               table[i].note ? table[i].note : "");
+    }
+    return EXIT_SUCCESS;
+}
+
+/* Whether systemd has handed over exactly one socket, to this process. */
+static bool
+hasSystemdFd(void)
+{
+    const char *pid = g_getenv("LISTEN_PID");
+    const char *fds = g_getenv("LISTEN_FDS");
+
+    return pid && fds && g_ascii_strtoull(pid, NULL, 10) == (guint64)getpid() &&
+           strcmp(fds, "1") == 0;
+}
+
+static bool
+isUnixSocket(int fd)
+{
+    int domain;
+    socklen_t length = sizeof(domain);
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
+/* The client is there already. */
+static int
+serve(const vmcSessionOptions *options)
+{
+    if (hasSystemdFd())
+        return vmcServerServe(SYSTEMD_FD, options);
+    if (isUnixSocket(STDIN_FILENO) && isUnixSocket(STDOUT_FILENO))
+        return vmcServerServe(STDIN_FILENO, options);
+    return vmcSessionRun(STDIN_FILENO, STDOUT_FILENO, options);
+}
+
+static const char *
+emulatorDir(void)
+{
+    const char *dir = g_getenv("VMCHANNEL_EMULATOR_DIR");
+
+    return dir ? dir : EMULATORDIR;
+}
+
+static int
+run(void)
+{
+    vmcSessionOptions options = {
+        .emulatorDir = emulatorDir(),
+        .upstream = {
+            .path = upstreamPath,
+            .kind = systemDaemon ? VMC_UPSTREAM_SYSTEM
+                                 : sessionDaemon ? VMC_UPSTREAM_SESSION : VMC_UPSTREAM_ASK,
+            .readOnly = readOnly,
+        },
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    if (listenPath)
+        return vmcServerListen(listenPath, &options) < 0 ? fail() : EXIT_SUCCESS;
+    return serve(&options) < 0 ? fail() : EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+
+    setlocale(LC_ALL, "");
+    g_option_context_set_summary(context,
+        "Gives libvirt's clients <vmchannel> devices on an unmodified libvirt.");
+    g_option_context_set_description(context,
+        "Without --listen it serves the client on standard input and output:\n"
+        "  virsh -c 'qemu+ext:///system?command=vmchannel-proxy'");
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error))
+        return wrongUsage(error->message);
+    if (argc > 1)
+        return wrongUsage("too many arguments");
+    if (systemDaemon + sessionDaemon + (upstreamPath != NULL) > 1)
+        return wrongUsage("--system, --session and --upstream exclude each other");
+    if (quit)
+        return EXIT_SUCCESS;
+    if (listProcedures)
+        return printProcedures();
+    if (showVersion) {
+        puts("vmchannel-proxy " PACKAGE_VERSION);
+        return EXIT_SUCCESS;
+    }
+    return run();
+}

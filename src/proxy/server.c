@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Listening: see server.h. The process that listens reads no byte of a
+ * client's; the one that does has the client's rights before it reads.
+ */
+#include <config.h>
+
+#include "proxy/server.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <libvirt/virterror.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "proxy/identity.h"
+#include "util/error.h"
+#include "util/fd.h"
+
+#define VMC_FROM_THIS VIR_FROM_RPC
+
+#define BACKLOG 128
+
+/* After accept() failed for want of descriptors or memory. */
+#define PAUSE_USEC (100 * 1000)
+
+int
+vmcServerServe(int client, const vmcSessionOptions *options)
+{
+    if (vmcIdentityAdopt(client) < 0)
+        return -1;
+    return vmcSessionRun(client, client, options);
+}
+
+/* Removes what a dead server left behind, and nothing that anybody listens on. */
+static void
+removeStale(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+        errno == ECONNREFUSED)
+        unlink(address->sun_path);
+    vmcFdClose(&fd);
+}
+
+static int
+bindTo(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd;
+
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        vmcReportSystemError(ENAMETOOLONG, "cannot listen on '%s'", path);
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    removeStale(&address);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        chmod(path, 0666) < 0 || listen(fd, BACKLOG) < 0) {
+        vmcReportSystemError(errno, "cannot listen on '%s'", path);
+        vmcFdClose(&fd);
+    }
+    return fd;
+}
+
+static void
+serveAndExit(int listener, int client, const vmcSessionOptions *options)
+{
+    /* The session may start a daemon, and waits for its starter. */
+    signal(SIGCHLD, SIG_DFL);
+    vmcFdClose(&listener);
+    if (vmcServerServe(client, options) == 0)
+        _exit(EXIT_SUCCESS);
+    fprintf(stderr, "vmchannel-proxy: error: %s\n", vmcErrorLast()->message);
+    _exit(EXIT_FAILURE);
+}
+
+static void
+serveNext(int listener, const vmcSessionOptions *options)
+{
+    int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    pid_t pid;
+
+    if (client < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            g_usleep(PAUSE_USEC);
+        return;
+    }
+    pid = fork();
+    if (pid == 0)
+        serveAndExit(listener, client, options);
+    vmcFdClose(&client);
+}
+
+int
+vmcServerListen(const char *path, const vmcSessionOptions *options)
+{
+    int listener = bindTo(path);
+
+    if (listener < 0)
+        return -1;
+    /* Nobody waits for the clients' processes. */
+    signal(SIGCHLD, SIG_IGN);
+    for (;;)
+        serveNext(listener, options);
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One client's connection: see session.h. The loop, our own calls to the
+ * daemon, and who gets to see which message. What is done to those stands in
+ * early.c, documents.c and attach.c.
+ */
+#include <config.h>
+
+#include "proxy/session_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libvirt/virterror.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "util/error.h"
+#include "util/fd.h"
+
+#define VMC_FROM_THIS VIR_FROM_RPC
+
+GByteArray *
+vmcSessionCallNew(vmcSession *session, guint32 procedure)
+{
+    /*
+     * Clients count up from 0, so half the circle away from the last one is
+     * none that waits for its reply.
+     */
+    return vmcRpcCallNew(procedure, session->lastSerial + 0x80000000u);
+}
+
+vmcFlowVerdict
+vmcSessionCall(vmcSession *session, GByteArray *call, vmcCallDone done)
+{
+    vmcRpcMessageFinish(call);
+    vmcRpcHeaderParse(call->data, &session->call);
+    session->busy = true;
+    session->calling = true;
+    session->done = done;
+    vmcSinkInsert(session->toDaemon, call);
+    g_byte_array_unref(call);
+    return VMC_FLOW_WAIT;
+}
+
+void
+vmcSessionDecide(vmcSession *session, vmcFlowVerdict verdict)
+{
+    session->decided = true;
+    session->verdict = verdict;
+}
+
+vmcFlowVerdict
+vmcSessionAnswer(vmcSession *session, GByteArray *reply)
+{
+    vmcRpcMessageFinish(reply);
+    vmcSinkInsert(session->toClient, reply);
+    g_byte_array_unref(reply);
+    vmcSessionDecide(session, VMC_FLOW_DROP);
+    return VMC_FLOW_DROP;
+}
+
+vmcFlowVerdict
+vmcSessionFail(vmcSession *session)
+{
+    const vmcError *error = vmcErrorLast();
+
+    return vmcSessionAnswer(session, vmcRpcErrorReplyNew(&session->request, error->domain,
+                                                         error->code, error->message));
+}
+
+/* Whether @header begins the reply to our own call. */
+static bool
+isOurReply(const vmcSession *session, const vmcRpcHeader *header)
+{
+    return session->calling && header->type == VMC_RPC_REPLY &&
+           header->serial == session->call.serial &&
+           header->procedure == session->call.procedure &&
+           header->program == session->call.program;
+}
+
+/* What the daemon says to our call when it refuses, it says to the client's. */
+static void
+passError(vmcSession *session, const GByteArray *reply)
+{
+    vmcRpcHeader header = session->request;
+    GByteArray *answer;
+
+    header.type = VMC_RPC_REPLY;
+    header.status = VMC_RPC_ERROR;
+    answer = vmcRpcMessageNew(&header);
+    g_byte_array_append(answer, reply->data + VMC_RPC_HEADER_SIZE,
+                        reply->len - VMC_RPC_HEADER_SIZE);
+    vmcSessionAnswer(session, answer);
+}
+
+static void
+takeReply(vmcSession *session, const vmcRpcHeader *header, const GByteArray *reply)
+{
+    vmcXdrReader reader;
+
+    session->calling = false;
+    if (header->status != VMC_RPC_OK) {
+        passError(session, reply);
+        return;
+    }
+    vmcRpcPayload(reply, &reader);
+    session->done(session, &reader);
+}
+
+/* Returns the job's end once it is decided. */
+static vmcFlowVerdict
+takeVerdict(vmcSession *session, GByteArray **message)
+{
+    if (!session->decided)
+        return VMC_FLOW_WAIT;
+    if (session->replacement) {
+        g_byte_array_unref(*message);
+        *message = g_steal_pointer(&session->replacement);
+    }
+    vmcAttachClear(session);
+    g_clear_pointer(&session->emulator, g_free);
+    vmcEmulatorQueryClear(&session->query);
+    session->busy = false;
+    return session->verdict;
+}
+
+static bool
+isCall(const vmcRpcHeader *header)
+{
+    return (header->type == VMC_RPC_CALL || header->type == VMC_RPC_CALL_WITH_FDS) &&
+           header->status == VMC_RPC_OK;
+}
+
+static bool
+wantsUp(void *opaque, const vmcRpcHeader *header)
+{
+    vmcSession *session = opaque;
+    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
+
+    if (!isCall(header))
+        return false;
+    session->lastSerial = header->serial;
+    return procedure && procedure->callAction != VMC_RPC_ACTION_NONE;
+}
+
+static vmcFlowVerdict
+wholeUp(void *opaque, const vmcRpcHeader *header, GByteArray **message)
+{
+    vmcSession *session = opaque;
+    vmcFlowVerdict verdict;
+
+    if (session->busy)
+        return takeVerdict(session, message);
+    session->request = *header;
+    session->decided = false;
+    verdict = session->daemon < 0
+        ? vmcEarlyMessage(session, message)
+        : vmcDocumentsUp(session, vmcRpcProcedureFind(header), message);
+    return verdict;
+}
+
+static bool
+wantsDown(void *opaque, const vmcRpcHeader *header)
+{
+    vmcSession *session = opaque;
+    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
+
+    if (isOurReply(session, header))
+        return true;
+    return header->status == VMC_RPC_OK &&
+           (header->type == VMC_RPC_REPLY || header->type == VMC_RPC_REPLY_WITH_FDS) &&
+           procedure && procedure->replyAction != VMC_RPC_ACTION_NONE;
+}
+
+static vmcFlowVerdict
+wholeDown(void *opaque, const vmcRpcHeader *header, GByteArray **message)
+{
+    vmcSession *session = opaque;
+
+    if (isOurReply(session, header)) {
+        takeReply(session, header, *message);
+        return VMC_FLOW_DROP;
+    }
+    return vmcDocumentsDown(session, vmcRpcProcedureFind(header), message);
+}
+
+static const vmcFlowHandler upHandler = { wantsUp, wholeUp };
+static const vmcFlowHandler downHandler = { wantsDown, wholeDown };
+
+int
+vmcSessionConnect(vmcSession *session)
+{
+    session->daemon = vmcUpstreamConnect(&session->upstream);
+    if (session->daemon < 0)
+        return -1;
+    session->fromDaemon = vmcSourceNew(session->daemon);
+    session->toDaemon = vmcSinkNew(session->daemon);
+    session->down = vmcFlowNew(session->fromDaemon, session->toClient, &downHandler, session);
+    vmcFlowSetSink(session->up, session->toDaemon);
+    return 0;
+}
+
+/*
+ * Connects at once when it is known where to. When that fails, the client is
+ * told so at its first call, and at any other: it does not expect us to speak
+ * before that.
+ */
+static void
+connectEarly(vmcSession *session)
+{
+    if (!vmcUpstreamIsKnown(&session->upstream) && getuid() == 0)
+        vmcUpstreamResolve(&session->upstream, NULL, false);
+    if (!vmcUpstreamIsKnown(&session->upstream) || vmcSessionConnect(session) == 0)
+        return;
+    session->refusing = true;
+    session->errorDomain = vmcErrorLast()->domain;
+    session->errorCode = vmcErrorLast()->code;
+    session->errorMessage = g_strdup(vmcErrorLast()->message);
+}
+
+static void
+sessionInit(vmcSession *session, int in, int out, const vmcSessionOptions *options)
+{
+    *session = (vmcSession){
+        .options = options, .upstream = options->upstream, .in = in, .out = out, .daemon = -1,
+    };
+    session->fromClient = vmcSourceNew(in);
+    session->toClient = vmcSinkNew(out);
+    session->up = vmcFlowNew(session->fromClient, NULL, &upHandler, session);
+}
+
+static void
+sessionClear(vmcSession *session)
+{
+    vmcFlowFree(session->up);
+    vmcFlowFree(session->down);
+    vmcSourceFree(session->fromClient);
+    vmcSourceFree(session->fromDaemon);
+    vmcSinkFree(session->toClient);
+    vmcSinkFree(session->toDaemon);
+    vmcFdClose(&session->daemon);
+    g_clear_pointer(&session->replacement, g_byte_array_unref);
+    vmcAttachClear(session);
+    vmcEmulatorQueryClear(&session->query);
+    g_free(session->emulator);
+    g_free(session->errorMessage);
+}
+
+static bool
+isReadable(const vmcSource *source, const vmcFlow *flow)
+{
+    return source && !vmcSourceEnded(source) && !vmcSourceIsFull(source) &&
+           !vmcFlowIsBlocked(flow) && !vmcFlowIsWaiting(flow);
+}
+
+/* The places in the poll set. */
+enum { EVENT_IN, EVENT_OUT, EVENT_DAEMON, EVENT_N };
+
+static int
+waitForEvents(const vmcSession *session, struct pollfd *fds)
+{
+    int n;
+
+    fds[EVENT_IN] = (struct pollfd){ .fd = -1 };
+    fds[EVENT_OUT] = (struct pollfd){ .fd = -1 };
+    fds[EVENT_DAEMON] = (struct pollfd){ .fd = session->daemon };
+    if (isReadable(session->fromClient, session->up))
+        fds[EVENT_IN] = (struct pollfd){ .fd = session->in, .events = POLLIN };
+    /* Watched even with nothing to say: a client that is gone must be noticed. */
+    if (vmcSinkPending(session->toClient) > 0)
+        fds[EVENT_OUT] = (struct pollfd){ .fd = session->out, .events = POLLOUT };
+    else if (fds[EVENT_IN].fd < 0)
+        fds[EVENT_OUT] = (struct pollfd){ .fd = session->out };
+    if (isReadable(session->fromDaemon, session->down))
+        fds[EVENT_DAEMON].events |= POLLIN;
+    if (session->toDaemon && vmcSinkPending(session->toDaemon) > 0)
+        fds[EVENT_DAEMON].events |= POLLOUT;
+    /* Its end would be told again and again, while nothing can be done about it. */
+    if (fds[EVENT_DAEMON].events == 0)
+        fds[EVENT_DAEMON].fd = -1;
+    do {
+        n = poll(fds, EVENT_N, -1);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        vmcReportSystemError(errno, "%s", "cannot wait for events");
+    return n < 0 ? -1 : 0;
+}
+
+static int
+fill(const vmcSession *session, const struct pollfd *fds)
+{
+    const short readable = POLLIN | POLLHUP | POLLERR;
+
+    if ((fds[EVENT_IN].revents & readable) && vmcSourceFill(session->fromClient) < 0)
+        return -1;
+    if ((fds[EVENT_DAEMON].events & POLLIN) && (fds[EVENT_DAEMON].revents & readable) &&
+        vmcSourceFill(session->fromDaemon) < 0)
+        return -1;
+    return 0;
+}
+
+/* Moves what can be moved; what one direction does may set the other going. */
+static int
+pump(vmcSession *session)
+{
+    size_t before;
+    size_t after;
+
+    do {
+        if ((session->down && vmcFlowRun(session->down) < 0) || vmcFlowRun(session->up) < 0)
+            return -1;
+        before = vmcSinkPending(session->toClient) +
+                 (session->toDaemon ? vmcSinkPending(session->toDaemon) : 0);
+        if (vmcSinkFlush(session->toClient) < 0 ||
+            (session->toDaemon && vmcSinkFlush(session->toDaemon) < 0))
+            return -1;
+        after = vmcSinkPending(session->toClient) +
+                (session->toDaemon ? vmcSinkPending(session->toDaemon) : 0);
+    } while (after < before);
+    return 0;
+}
+
+/* Whether all that a side has said before its end has been passed on. */
+static bool
+isDrained(const vmcSource *source, const vmcSink *sink)
+{
+    return source && vmcSourceEnded(source) && (!sink || vmcSinkPending(sink) == 0);
+}
+
+/*
+ * The client's end is passed on as such: what the daemon still has to say is
+ * waited for, and its own end ends all.
+ */
+static bool
+isOver(vmcSession *session)
+{
+    if (isDrained(session->fromDaemon, session->toClient))
+        return true;
+    if (session->clientEnded || session->busy ||
+        !isDrained(session->fromClient, session->toDaemon))
+        return false;
+    session->clientEnded = true;
+    return session->daemon < 0 || shutdown(session->daemon, SHUT_WR) < 0;
+}
+
+static int
+loop(vmcSession *session)
+{
+    struct pollfd fds[EVENT_N];
+
+    for (;;) {
+        if (waitForEvents(session, fds) < 0 || fill(session, fds) < 0 || pump(session) < 0)
+            return -1;
+        if (isOver(session))
+            return 0;
+        /* Nobody reads what we could still write. */
+        if (fds[EVENT_OUT].revents & (POLLERR | POLLHUP))
+            return 0;
+    }
+}
+
+/* Sockets are told not to wait at each call; a pipe has to be told once. */
+static void
+setNonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0)
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int
+vmcSessionRun(int in, int out, const vmcSessionOptions *options)
+{
+    vmcSession session;
+    int ret;
+
+    sessionInit(&session, in, out, options);
+    setNonblocking(in);
+    setNonblocking(out);
+    connectEarly(&session);
+    ret = loop(&session);
+    sessionClear(&session);
+    return ret;
+}

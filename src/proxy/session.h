@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One client's connection, from its first byte to its last. Adds no rights:
+ * whoever calls this has become who the client is.
+ */
+#pragma once
+
+#include "proxy/upstream.h"
+
+typedef struct {
+    const char *emulatorDir;
+    vmcUpstream upstream;
+} vmcSessionOptions;
+
+/*
+ * vmcSessionRun:
+ * Serves the client that is read from @in and written to at @out, which may be
+ * the same, until one side ends. Returns 0, or -1 with an error.
+ */
+int vmcSessionRun(int in, int out, const vmcSessionOptions *options);

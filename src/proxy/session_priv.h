@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the parts of a session share: the connections, and the job. A job is
+ * what has to be done before it is known what becomes of a client's message:
+ * calls of our own to the daemon, one at a time. Meanwhile the client's further
+ * messages wait, and all that the daemon sends goes on to the client.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "proxy/document.h"
+#include "proxy/flow.h"
+#include "proxy/session.h"
+#include "rpc/procedure.h"
+
+typedef struct _vmcSession vmcSession;
+
+/* A good reply to a call of our own, from its payload on. */
+typedef void (*vmcCallDone)(vmcSession *session, vmcXdrReader *reply);
+
+/* A device that is being put into a domain's definition; see attach.c. */
+typedef struct {
+    const struct vmcDeviceCall *call;
+    GByteArray *domain;         /* the domain object as the client sent it */
+    char *xml;
+} vmcDeviceJob;
+
+struct _vmcSession {
+    const vmcSessionOptions *options;
+    vmcUpstream upstream;
+    int in;                     /* the client */
+    int out;
+    int daemon;                 /* -1 until connected */
+    vmcSource *fromClient;
+    vmcSource *fromDaemon;
+    vmcSink *toClient;
+    vmcSink *toDaemon;
+    vmcFlow *up;                /* client to daemon */
+    vmcFlow *down;              /* daemon to client */
+    bool clientEnded;           /* and the daemon was told */
+    guint32 lastSerial;         /* of the client's calls */
+
+    /* The job; the message that it is about is held by the flow. */
+    bool busy;
+    bool decided;
+    vmcFlowVerdict verdict;
+    vmcRpcHeader request;       /* the header of the client's call */
+    GByteArray *replacement;    /* passes in its place, or NULL */
+
+    /* Our call to the daemon, while there is one. */
+    bool calling;
+    vmcRpcHeader call;
+    vmcCallDone done;
+
+    bool wantsEmulator;         /* the document names none; the daemon is asked */
+    vmcEmulatorQuery query;
+    char *emulator;             /* its answer, or NULL */
+    vmcDeviceJob device;
+
+    bool refusing;              /* the daemon cannot be reached: all calls get this */
+    int errorDomain;
+    int errorCode;
+    char *errorMessage;
+    bool keepalive;             /* the client asked for it before the daemon was known */
+};
+
+/*
+ * vmcSessionCallNew, vmcSessionCall:
+ * A call of our own: arguments are appended to what the first returns, the
+ * second sends and frees it. @done gets a good reply; a bad one ends the job,
+ * and becomes the answer to the client's call.
+ */
+GByteArray *vmcSessionCallNew(vmcSession *session, guint32 procedure);
+vmcFlowVerdict vmcSessionCall(vmcSession *session, GByteArray *call, vmcCallDone done);
+
+/* vmcSessionDecide: ends the job. */
+void vmcSessionDecide(vmcSession *session, vmcFlowVerdict verdict);
+
+/*
+ * vmcSessionAnswer: sends the client @reply, which is freed, to the call that
+ * the session is at. Returns VMC_FLOW_DROP.
+ * vmcSessionFail: the same with the thread's error.
+ */
+vmcFlowVerdict vmcSessionAnswer(vmcSession *session, GByteArray *reply);
+vmcFlowVerdict vmcSessionFail(vmcSession *session);
+
+/* vmcSessionConnect: connects to the daemon; 0, or -1 with an error. */
+int vmcSessionConnect(vmcSession *session);
+
+/* The client's messages before the daemon is known: see early.c. */
+vmcFlowVerdict vmcEarlyMessage(vmcSession *session, GByteArray **message);
+
+/* A message with XML, see documents.c: the client's, and the daemon's. */
+vmcFlowVerdict vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure,
+                              GByteArray **message);
+vmcFlowVerdict vmcDocumentsDown(vmcSession *session, const vmcRpcProcedure *procedure,
+                                GByteArray **message);
+
+/* The form of @xml for the daemon, or for the client; the caller frees it. */
+char *vmcDocumentsForward(vmcSession *session, const char *xml, bool native);
+char *vmcDocumentsReverse(vmcSession *session, const char *xml);
+
+/*
+ * vmcAttachMessage: attach, detach and update; see attach.c.
+ * vmcAttachClear: forgets the last one.
+ */
+vmcFlowVerdict vmcAttachMessage(vmcSession *session, GByteArray **message);
+void vmcAttachClear(vmcSession *session);
