@@ -118,19 +118,31 @@ serve(const vmcSessionOptions *options)
     return vmcSessionRun(STDIN_FILENO, STDOUT_FILENO, options);
 }
 
-static const char *
+/*
+ * Of an uninstalled proxy, the build's own, which stands beside it: libvirt
+ * clears the environment of what it starts. The caller frees it.
+ */
+static char *
 emulatorDir(void)
 {
     const char *dir = g_getenv("VMCHANNEL_EMULATOR_DIR");
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *top = self ? g_path_get_dirname(self) : NULL;
+    g_autofree char *beside = top ? g_build_filename(top, "emulator", NULL) : NULL;
 
-    return dir ? dir : EMULATORDIR;
+    if (dir)
+        return g_strdup(dir);
+    if (beside && g_file_test(beside, G_FILE_TEST_IS_DIR))
+        return g_steal_pointer(&beside);
+    return g_strdup(EMULATORDIR);
 }
 
 static int
 run(void)
 {
+    g_autofree char *dir = emulatorDir();
     vmcSessionOptions options = {
-        .emulatorDir = emulatorDir(),
+        .emulatorDir = dir,
         .upstream = {
             .path = upstreamPath,
             .kind = systemDaemon ? VMC_UPSTREAM_SYSTEM
