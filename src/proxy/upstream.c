@@ -49,10 +49,28 @@ vmcUpstreamResolve(vmcUpstream *upstream, const char *uri, bool readOnly)
     upstream->readOnly = upstream->readOnly || (readOnly && system);
 }
 
+/*
+ * XDG_RUNTIME_DIR, or what it would be: libvirt does not hand it to the
+ * commands that it starts. NULL when there is none; the caller frees it.
+ */
+static char *
+runtimeDir(void)
+{
+    const char *said = g_getenv("XDG_RUNTIME_DIR");
+    g_autofree char *usual = g_strdup_printf("/run/user/%u", (unsigned int)getuid());
+    struct stat info;
+
+    if (said)
+        return g_strdup(said);
+    if (stat(usual, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == getuid())
+        return g_steal_pointer(&usual);
+    return NULL;
+}
+
 static char *
 sessionDir(void)
 {
-    const char *runtime = g_getenv("XDG_RUNTIME_DIR");
+    g_autofree char *runtime = runtimeDir();
 
     return g_build_filename(runtime ? runtime : g_get_user_cache_dir(), "libvirt", NULL);
 }
@@ -83,7 +101,8 @@ connectTo(const char *path)
     int fd;
 
     if (strlen(path) >= sizeof(address.sun_path)) {
-        vmcReportSystemError(ENAMETOOLONG, "Failed to connect socket to '%s'", path);
+        errno = ENAMETOOLONG;
+        vmcReportSystemError(errno, "Failed to connect socket to '%s'", path);
         return -1;
     }
     strcpy(address.sun_path, path);
@@ -100,9 +119,9 @@ static char **
 daemonEnvironment(void)
 {
     static const char *const names[] = {
-        "PATH", "HOME", "USER", "LOGNAME", "TMPDIR",
-        "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR",
+        "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
     };
+    g_autofree char *runtime = runtimeDir();
     char **environment = g_environ_setenv(NULL, "LC_ALL", "C", TRUE);
 
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -111,6 +130,8 @@ daemonEnvironment(void)
         if (value)
             environment = g_environ_setenv(environment, names[i], value, TRUE);
     }
+    if (runtime)
+        environment = g_environ_setenv(environment, "XDG_RUNTIME_DIR", runtime, TRUE);
     return environment;
 }
 
