@@ -301,6 +301,19 @@ fill(const vmcSession *session, const struct pollfd *fds)
     return 0;
 }
 
+/* What came before bytes that are no message goes on, as far as it is taken. */
+static void
+flushLast(vmcSession *session)
+{
+    vmcError error = *vmcErrorLast();
+    g_autofree char *message = g_strdup(error.message);
+
+    vmcSinkFlush(session->toClient);
+    if (session->toDaemon)
+        vmcSinkFlush(session->toDaemon);
+    vmcErrorSet(error.domain, error.code, message);
+}
+
 /* Moves what can be moved; what one direction does may set the other going. */
 static int
 pump(vmcSession *session)
@@ -309,8 +322,10 @@ pump(vmcSession *session)
     size_t after;
 
     do {
-        if ((session->down && vmcFlowRun(session->down) < 0) || vmcFlowRun(session->up) < 0)
+        if ((session->down && vmcFlowRun(session->down) < 0) || vmcFlowRun(session->up) < 0) {
+            flushLast(session);
             return -1;
+        }
         before = vmcSinkPending(session->toClient) +
                  (session->toDaemon ? vmcSinkPending(session->toDaemon) : 0);
         if (vmcSinkFlush(session->toClient) < 0 ||
@@ -336,7 +351,8 @@ isDrained(const vmcSource *source, const vmcSink *sink)
 static bool
 isOver(vmcSession *session)
 {
-    if (isDrained(session->fromDaemon, session->toClient))
+    if (vmcSinkIsBroken(session->toClient) ||
+        isDrained(session->fromDaemon, session->toClient))
         return true;
     if (session->clientEnded || session->busy ||
         !isDrained(session->fromClient, session->toDaemon))

@@ -28,6 +28,7 @@ typedef struct {
 struct _vmcSink {
     int fd;
     bool passing;               /* inside a message that is not ours */
+    bool broken;                /* the peer is gone: nothing is kept any more */
     GByteArray *buffer;
     size_t start;               /* of what is unsent in buffer */
     GArray *fds;                /* of sinkFd, in order */
@@ -160,6 +161,7 @@ reset(vmcSink *sink)
     bool large = sink->buffer->len > KEEP_SIZE;
 
     sink->start = 0;
+    g_array_set_size(sink->fds, 0);
     g_byte_array_set_size(sink->buffer, 0);
     if (large) {
         g_byte_array_unref(sink->buffer);
@@ -179,10 +181,16 @@ compact(vmcSink *sink)
     sink->start = 0;
 }
 
+bool
+vmcSinkIsBroken(const vmcSink *sink)
+{
+    return sink->broken;
+}
+
 int
 vmcSinkFlush(vmcSink *sink)
 {
-    while (sink->start < sink->buffer->len) {
+    while (!sink->broken && sink->start < sink->buffer->len) {
         ssize_t n = sendPiece(sink);
 
         if (n < 0 && errno == EINTR)
@@ -191,13 +199,15 @@ vmcSinkFlush(vmcSink *sink)
             compact(sink);
             return 0;
         }
-        if (n < 0) {
+        sink->broken = n < 0 && (errno == EPIPE || errno == ECONNRESET);
+        if (n < 0 && !sink->broken) {
             vmcReportSystemError(errno, "%s", "cannot write to a peer");
             return -1;
         }
-        sink->start += n;
+        if (n > 0)
+            sink->start += n;
     }
-    if (sink->start > 0)
+    if (sink->start > 0 || sink->broken)
         reset(sink);
     return 0;
 }

@@ -37,6 +37,9 @@ size_t vmcSinkPending(const vmcSink *sink);
 
 /*
  * vmcSinkFlush: writes without waiting what the peer takes. Returns 0, or -1
- * with an error, also when the peer is gone.
+ * with an error. What is for a peer that is gone is lost, without one.
  */
 int vmcSinkFlush(vmcSink *sink);
+
+/* vmcSinkIsBroken: whether the peer is gone. */
+bool vmcSinkIsBroken(const vmcSink *sink);
