@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/identity.h"
 #include "proxy/server.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
@@ -99,22 +100,27 @@ hasSystemdFd(void)
 }
 
 static bool
-isUnixSocket(int fd)
+isSocket(int fd)
 {
-    int domain;
-    socklen_t length = sizeof(domain);
+    int type;
+    socklen_t length = sizeof(type);
 
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
 }
 
-/* The client is there already. */
+/*
+ * The client on standard input and output: whoever started us, or, on a
+ * socket, whoever is at its other end.
+ */
 static int
-serve(const vmcSessionOptions *options)
+serveStandard(const vmcSessionOptions *options)
 {
-    if (hasSystemdFd())
-        return vmcServerServe(SYSTEMD_FD, options);
-    if (isUnixSocket(STDIN_FILENO) && isUnixSocket(STDOUT_FILENO))
-        return vmcServerServe(STDIN_FILENO, options);
+    static const int fds[] = { STDIN_FILENO, STDOUT_FILENO };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+        if (isSocket(fds[i]) && vmcIdentityAdopt(fds[i]) < 0)
+            return -1;
+    }
     return vmcSessionRun(STDIN_FILENO, STDOUT_FILENO, options);
 }
 
@@ -154,7 +160,9 @@ run(void)
     signal(SIGPIPE, SIG_IGN);
     if (listenPath)
         return vmcServerListen(listenPath, &options) < 0 ? fail() : EXIT_SUCCESS;
-    return serve(&options) < 0 ? fail() : EXIT_SUCCESS;
+    if (hasSystemdFd())
+        return vmcServerServe(SYSTEMD_FD, &options) < 0 ? fail() : EXIT_SUCCESS;
+    return serveStandard(&options) < 0 ? fail() : EXIT_SUCCESS;
 }
 
 int
