@@ -28,6 +28,14 @@
 /* Frames taken from the link before anything else gets its turn. */
 #define FRAMES_A_TURN 64
 
+/*
+ * How often each connection of a predecessor is probed, and how long after the
+ * last time: the guest may limit its answers (Linux: two a second), and our
+ * reset finds no room when the link is full just then.
+ */
+#define PROBES 4
+#define PROBE_INTERVAL ((vmcTime)1000000)
+
 /* Ours towards the guest, whichever of our addresses it speaks to. */
 #define OUR_MAC { 0x52, 0x55, 0x0a, 0x00, 0x02, 0x04 }
 
@@ -45,6 +53,10 @@ typedef struct {
     vmcEndpoint *endpoint;      /* NULL: the broker has not told its network yet */
     GPtrArray *channels;        /* of vmcHostChannel */
     GArray *known;              /* of knownConn: what a dead worker has left */
+    unsigned int nextKnown;     /* of these, to be probed */
+    bool probed;                /* all of them, lately */
+    unsigned int probes;        /* that each has had and the guest has read */
+    vmcTime probeAt;
     bool linkFull;              /* the endpoint waits for room in the link */
     bool over;                  /* QEMU or the broker is gone */
 } worker;
@@ -112,22 +124,50 @@ linkReady(void *opaque, uint32_t events)
         receiveFrames(w);
 }
 
-/* Connections of our predecessor: the guest hears that they are over. */
-static void
-probeKnown(worker *w)
+/* Each has had its probes, or the last round has not been read and is no round. */
+static bool
+isProbed(worker *w)
 {
     vmcMessage probed = { .type = VMC_MESSAGE_WORKER_PROBED };
 
-    if (w->known->len == 0)
-        return;
-    while (w->known->len > 0) {
-        const knownConn *last = &g_array_index(w->known, knownConn, w->known->len - 1);
-
-        if (!vmcEndpointProbe(w->endpoint, &last->tuple, last->mac))
-            return;
-        g_array_set_size(w->known, w->known->len - 1);
-    }
+    w->probes += w->probed && !vmcLinkBusy(w->link.fd);
+    if (w->probes < PROBES)
+        return false;
+    g_array_set_size(w->known, 0);
     vmcMailboxTell(w->mailbox.fd, &probed);
+    return true;
+}
+
+/* Connections of our predecessor: the guest hears that they are over. */
+static void
+probeKnown(worker *w, vmcTime at)
+{
+    if (w->known->len == 0 || at < w->probeAt || (w->nextKnown == 0 && isProbed(w)))
+        return;
+    for (; w->nextKnown < w->known->len; w->nextKnown++) {
+        const knownConn *known = &g_array_index(w->known, knownConn, w->nextKnown);
+
+        if (!vmcEndpointProbe(w->endpoint, &known->tuple, known->mac))
+            return;
+    }
+    w->probed = true;
+    w->nextKnown = 0;
+    w->probeAt = at + PROBE_INTERVAL;
+}
+
+/* When the loop has something to do by itself. */
+static vmcTime
+nextDue(worker *w, vmcTime at)
+{
+    vmcTime next;
+
+    if (!w->endpoint)
+        return VMC_TIME_NEVER;
+    probeKnown(w, at);
+    vmcEndpointFlush(w->endpoint, at);
+    next = vmcEndpointTimer(w->endpoint, at, vmcLinkBusy(w->link.fd));
+    /* With a full link its room is what is waited for. */
+    return w->known->len > 0 && !w->linkFull ? MIN(next, w->probeAt) : next;
 }
 
 static bool
@@ -168,6 +208,7 @@ toldKnown(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
 static bool
 toldServe(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
 {
+    w->probeAt = now();
     return vmcLoopAdd(w->loop, &w->link, EPOLLIN) == 0;
 }
 
@@ -234,13 +275,8 @@ serve(worker *w)
 {
     while (!w->over) {
         vmcTime start = now();
-        vmcTime next = VMC_TIME_NEVER;
+        vmcTime next = nextDue(w, start);
 
-        if (w->endpoint) {
-            probeKnown(w);
-            vmcEndpointFlush(w->endpoint, start);
-            next = vmcEndpointTimer(w->endpoint, start, vmcLinkBusy(w->link.fd));
-        }
         if (vmcLoopTurn(w->loop, next == VMC_TIME_NEVER ? -1 : MAX(next - start, 0)) < 0)
             return;
     }
