@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A real guest's TCP while the relay's processes die: its connections end, idle
+ * ones too, new ones work, and the link never comes out of step. One boot.
+ */
+#include <config.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "hostpeer.h"
+#include "linkguest.h"
+
+#define MIB (G_GUINT64_CONSTANT(1) << 20)
+#define BULK (G_GUINT64_CONSTANT(4096) * MIB)
+
+static vmcGuest *
+boot(const char *dir)
+{
+    g_autofree char *wrapped = vmcWrapped();
+
+    return vmcGuestStart("%s -nodefaults"
+                         " -vmchannel 600:unix:%s/up"
+                         " -vmchannel 601:unix:%s/down"
+                         " -vmchannel 602:unix:%s/idle"
+                         " -vmchannel 603:unix:%s/echo"
+                         " -vmchannel 604:unix:%s/bind,server,nowait",
+                         wrapped, dir, dir, dir, dir, dir);
+}
+
+static vmcHostPeer *
+hostListen(const char *dir, const char *name, vmcHostServe serve, guint64 amount)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+
+    return vmcHostListen(path, serve, amount);
+}
+
+/* Of all sockets of QEMU's, one is a packet socket: its end of the link. */
+static void
+testEmulatorHolds(vmcGuest *guest, const char *dir)
+{
+    pid_t pid = vmcMachinePid(vmcGuestMachine(guest));
+    int pidfd = pidfd_open(pid, 0);
+    guint links = 0;
+
+    (void)dir;
+    for (int fd = 0; fd < 256; fd++) {
+        int copy = pidfd_getfd(pidfd, fd, 0);
+        int type = 0;
+        socklen_t len = sizeof(type);
+
+        if (copy >= 0 && getsockopt(copy, SOL_SOCKET, SO_TYPE, &type, &len) == 0)
+            links += type == SOCK_SEQPACKET;
+        if (copy >= 0)
+            close(copy);
+    }
+    close(pidfd);
+    g_assert_cmpuint(links, ==, 1);
+}
+
+static void
+expectOutput(vmcGuest *guest, int command, const char *wanted)
+{
+    g_autofree char *output = NULL;
+
+    g_assert_cmpint(vmcGuestWait(guest, command, &output), ==, 1);
+    if (!strstr(output, wanted)) {
+        g_test_message("expected '%s': %s", wanted, output);
+        g_test_fail();
+    }
+}
+
+/* With bytes up, bytes down, one idle and one that waits for a host program. */
+static void
+killInBulk(vmcGuest *guest, const char *dir, bool stopped)
+{
+    g_autoptr(vmcHostPeer) up = hostListen(dir, "up", vmcHostCollect, 0);
+    g_autoptr(vmcHostPeer) down = hostListen(dir, "down", vmcHostSendFirst, BULK);
+    g_autoptr(vmcHostPeer) idle = hostListen(dir, "idle", vmcHostCollect, 0);
+    g_autoptr(vmcHostPeer) echo = hostListen(dir, "echo", vmcHostEcho, 0);
+    vmcMachine *machine = vmcGuestMachine(guest);
+    int commands[] = {
+        vmcGuestSpawn(guest, "nettool 10.0.2.4 600 sendn:%" G_GUINT64_FORMAT, BULK),
+        vmcGuestSpawn(guest, "nettool 10.0.2.4 601 sum"),
+        vmcGuestSpawn(guest, "nettool 10.0.2.4 602 recv"),
+        vmcGuestSpawn(guest, "rm -f /tmp/b; nettool 10.0.2.4 604 line:waits mark:/tmp/b recv"),
+    };
+    pid_t worker = vmcLinkGuestPid(NULL, "vmch-worker");
+
+    g_assert_true(vmcHostWaitAccepted(up, 1) && vmcHostWaitAccepted(down, 1) &&
+                  vmcHostWaitAccepted(idle, 1));
+    vmcGuestExpect(guest, "", "until [ -e /tmp/b ]; do usleep 10000; done");
+    if (stopped)
+        g_free(vmcMachineQmp(machine, "{\"execute\": \"stop\"}"));
+    g_assert_cmpint(kill(worker, SIGKILL), ==, 0);
+    if (stopped)
+        g_free(vmcMachineQmp(machine, "{\"execute\": \"cont\"}"));
+    vmcGuestExpect(guest, "ok 1 failed 0\n", "nettool --sequence 1 10.0.2.4 603");
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+        expectOutput(guest, commands[i], "ECONNRESET");
+    g_assert_true(vmcHostWaitFinished(idle, 1));
+}
+
+static void
+testKilled(vmcGuest *guest, const char *dir)
+{
+    int rounds = g_getenv("VMCHANNEL_TEST_SLOW") ? 200 : 20;
+
+    for (int i = 0; i < rounds && !g_test_failed(); i++)
+        killInBulk(guest, dir, false);
+}
+
+/* While the VM is stopped the link is full, in the middle of whatever was sent. */
+static void
+testKilledStopped(vmcGuest *guest, const char *dir)
+{
+    for (int i = 0; i < 3 && !g_test_failed(); i++)
+        killInBulk(guest, dir, true);
+}
+
+/* The last one: without a broker nothing answers, but the guest goes on. */
+static void
+testBrokerKilled(vmcGuest *guest, const char *dir)
+{
+    GArray *relays = vmcRelaysFind();
+    g_autofree char *status = NULL;
+
+    (void)dir;
+    g_assert_cmpint(kill(vmcLinkGuestPid(NULL, "vmch-broker"), SIGKILL), ==, 0);
+    g_assert_true(vmcRelaysEnd(relays, 1000));
+    status = vmcMachineQmp(vmcGuestMachine(guest), "{\"execute\": \"query-status\"}");
+    g_assert_nonnull(status);
+    g_assert_nonnull(strstr(status, "\"running\""));
+    vmcGuestExpect(guest, "alive\n", "echo alive");
+}
+
+int
+main(int argc, char **argv)
+{
+    static const vmcGuestCase cases[] = {
+        { "/guest/worker/emulator-holds-one", testEmulatorHolds },
+        { "/guest/worker/killed-in-bulk", testKilled },
+        { "/guest/worker/killed-while-stopped", testKilledStopped },
+        { "/guest/worker/broker-killed", testBrokerKilled },
+    };
+    static const vmcGuestSuite suite = { boot, cases, G_N_ELEMENTS(cases), false };
+
+    return vmcGuestSuiteRun(argc, argv, &suite, 1);
+}
