@@ -162,6 +162,18 @@ fileOf(const char *path, gsize count)
     return text ? text : g_strdup("");
 }
 
+static guint
+descriptorsOf(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
+    g_autoptr(GDir) fds = g_dir_open(path, 0, NULL);
+    guint count = 0;
+
+    while (g_dir_read_name(fds))
+        count++;
+    return count;
+}
+
 static void
 testConnect(const char *dir)
 {
@@ -407,6 +419,25 @@ testBindPath(const char *dir)
     g_assert_nonnull(strstr(error, path));
     vmcLinkGuestFree(guest);
     g_assert_cmpint(stat(path, &st), <, 0);
+}
+
+/* Who may dial is decided as for any socket: by the mode it is born with. */
+static void
+testBindMode(const char *dir)
+{
+    static const mode_t masks[] = { 0022, 0077, 0002 };
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(masks); i++) {
+        mode_t old = umask(masks[i]);
+        g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                          " 600:unix:%s,server,nowait", path);
+        struct stat st;
+
+        umask(old);
+        g_assert_cmpint(stat(path, &st), ==, 0);
+        g_assert_cmphex(st.st_mode & 0777, ==, 0777 & ~masks[i]);
+    }
 }
 
 static void
@@ -766,6 +797,39 @@ testPty(const char *dir)
     g_assert_true(vmcLinkConnect(guest, 600)->refused);
 }
 
+/* Guests that leave bytes and go, while nobody reads: bounded, and then in order. */
+static void
+testPtyFlood(const char *dir)
+{
+    g_autofree char *text = NULL, *path = NULL;
+    g_autofree char *bytes = g_strnfill(4096, 'x');
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(&text, RELAY, "--vmchannel 600:pty");
+    pid_t pump = vmcLinkGuestPid(guest, "vmch-pump");
+    vmcLinkConn *conn;
+    int host;
+
+    (void)dir;
+    path = reportedPty(text);
+    for (int i = 0; i < 2500; i++) {
+        do
+            conn = vmcLinkConnect(guest, 600);
+        while (conn->refused);          /* the one before is being closed */
+        vmcLinkPush(conn, bytes, i < 4 ? 4096 : 16);
+        vmcLinkReset(conn);
+    }
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-pump"), ==, pump);
+    g_assert_cmpuint(descriptorsOf(pump), <, 3 * 2100);
+    host = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    conn = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(conn, "the last");
+    do
+        text[0] = '\0';
+    while (isReadable(host, 1000) && read(host, text, 1) == 1 && text[0] == 'x');
+    g_assert_cmpint(text[0], ==, 't');
+    hostHears(host, "he last");
+    close(host);
+}
+
 static void
 testDev(const char *dir)
 {
@@ -923,18 +987,6 @@ testLimit(const char *dir)
     g_assert_true(vmcLinkConnect(guest, 600)->connected);
 }
 
-static guint
-descriptorsOf(pid_t pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
-    g_autoptr(GDir) fds = g_dir_open(path, 0, NULL);
-    guint count = 0;
-
-    while (g_dir_read_name(fds))
-        count++;
-    return count;
-}
-
 /* What came and went leaves nothing open behind, in any process. */
 static void
 testNothingLeft(const char *dir)
@@ -995,6 +1047,7 @@ main(int argc, char **argv)
         { "/relay/unix/bind-host-first", testBindHostFirst },
         { "/relay/unix/bind-guest-leaves", testBindGuestLeaves },
         { "/relay/unix/bind-path", testBindPath },
+        { "/relay/unix/bind-mode", testBindMode },
         { "/relay/tcp/connect", testTcp },
         { "/relay/tcp/1-mib-down", testTcpBulk },
         { "/relay/tcp/reset", testTcpReset },
@@ -1007,6 +1060,7 @@ main(int argc, char **argv)
         { "/relay/pipe/two", testPipes },
         { "/relay/pipe/one", testOnePipe },
         { "/relay/pty", testPty },
+        { "/relay/pty-that-nobody-reads", testPtyFlood },
         { "/relay/dev", testDev },
         { "/relay/stdio", testStdio },
         { "/relay/null", testNull },

@@ -37,6 +37,9 @@
 /* Connections of dead workers that are still to be probed, at most. */
 #define KNOWN_MAX (2 * VMC_ENDPOINT_MAX_CONNS)
 
+/* Answers that a worker may leave unread, with the descriptors beside them. */
+#define UNREAD_MAX (KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
+
 /* How long a worker that fails waits for its successor, in microseconds. */
 #define BACKOFF_MIN (100 * G_TIME_SPAN_MILLISECOND)
 #define BACKOFF_MAX (10 * G_TIME_SPAN_SECOND)
@@ -254,6 +257,8 @@ takeMessages(vmcBroker *broker)
     int got = 1;
 
     for (int i = 0; i < MESSAGES_A_TURN && got > 0; i++) {
+        if (broker->mailbox.waiting.length > UNREAD_MAX)
+            return false;
         got = vmcMailboxTake(broker->mailbox.fd, VMC_MESSAGE_FROM_WORKER, &message, NULL, NULL);
         if (got > 0 && !asked[message.type](broker, &message))
             return false;

@@ -12,6 +12,9 @@
 #include "relay/mailbox.h"
 #include "util/fd.h"
 
+/* Connections that a pump, which a file may block, can have before it. */
+#define WAITING_MAX 1024
+
 /* A new pump no sooner than this after the one that failed, in microseconds. */
 #define RESTART_US 100000
 
@@ -135,7 +138,8 @@ vmcFeedAdd(vmcFeed *feed, vmcPumpKind kind, int in, int out)
     if (feed->child.pid == 0 &&
         (g_get_monotonic_time() < feed->notBefore || start(feed) < 0))
         return -1;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+    if (feed->mailbox.waiting.length >= WAITING_MAX ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
     fds[0] = pair[1];
     if (out >= 0 && (fds[n] = fcntl(out, F_DUPFD_CLOEXEC, 0)) >= 0)

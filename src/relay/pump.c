@@ -38,6 +38,7 @@ enum {
     DATAGRAM_OUT = 8192,        /* of the guest's bytes in one datagram */
     DATAGRAM_IN = 65536,
     SHARED_CHUNK = 4096,        /* what a pipe that is writable takes without blocking */
+    CONNS_MAX = 2048,           /* half of them over for their guests, at least */
     ROUNDS = 16,                /* chunks of one connection before the next's turn */
 };
 
@@ -454,11 +455,29 @@ startNext(pump *p)
         connStart(conn);
 }
 
+/*
+ * A guest can leave bytes for a host side that never takes them, and come
+ * again: the oldest such connection gives way.
+ */
+static void
+makeRoom(pump *p)
+{
+    GList *item = p->conns.head;
+
+    if (p->conns.length < CONNS_MAX)
+        return;
+    while (item && !((pumpConn *)item->data)->guestGone)
+        item = item->next;
+    connFree(item ? item->data : p->conns.head->data);
+    startNext(p);
+}
+
 static void
 connNew(pump *p, vmcPumpKind kind, const int *fds, unsigned int nfds)
 {
     pumpConn *conn = g_new0(pumpConn, 1);
 
+    makeRoom(p);
     conn->owner = p;
     conn->kind = &kinds[kind];
     conn->guest.fd = fds[0];
