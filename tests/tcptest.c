@@ -410,6 +410,46 @@ static const struct {
       "< A seq=4001 len=1000\n"
       "> A ack=5001\n"
       "+ 100\n" },
+    { "guest-of-the-past-knows-less",
+      CONNECT
+      "host data=500\n"
+      "> A seq=1 len=500\n"
+      "< A ack=501 win=1000\n"
+      "< A ack=1\n"
+      "= closes=0\n"
+      "+ 1000\n"
+      "< A ack=1\n"
+      "> R seq=1\n"
+      "= closes=1 reset=1 count=0\n" },
+    { "guest-of-the-past-repeats",
+      CONNECT
+      "< A seq=1 len=100\n"
+      "+ 5\n"
+      "> A ack=101\n"
+      "< A seq=1 len=50\n"
+      "> A ack=101\n"
+      "+ 6000\n"
+      "< A seq=1 len=50\n"
+      "> A ack=101\n"
+      "+ 6000\n"
+      "< A seq=1 len=50\n"
+      "> R seq=1\n"
+      "= closes=1 reset=1 count=0\n" },
+    { "keepalive-is-no-repetition",
+      CONNECT
+      "< A seq=1 len=100\n"
+      "+ 5\n"
+      "> A ack=101\n"
+      "+ 7000\n"
+      "< A seq=100\n"
+      "> A ack=101\n"
+      "+ 7000\n"
+      "< A seq=100 len=1\n"
+      "> A ack=101\n"
+      "+ 7000\n"
+      "< A seq=100\n"
+      "> A ack=101\n"
+      "= closes=0\n" },
     { "ack-rides-on-data",
       CONNECT
       "< A seq=1 len=100\n"

@@ -68,6 +68,8 @@ struct _vmcEndpointConn {
     vmcTime ackAt;              /* delayed ACK */
     vmcTime endAt;              /* end of DIALLING or TIME_WAIT */
     vmcTime badAckAt;           /* no ACK to a bad segment before */
+    vmcTime unaAt;              /* when sndUna moved last */
+    vmcTime repeatedAt;         /* since then only known bytes came; 0: not so */
     vmcDeadline deadline;       /* not after the earliest of the first three */
 
     void *channel;

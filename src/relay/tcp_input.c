@@ -19,6 +19,8 @@ enum {
 
 #define DELAYED_ACK (5 * VMC_TCP_MSEC)
 #define BAD_ACK_INTERVAL (10 * VMC_TCP_MSEC)
+#define PAST_ACK_TIME (500 * VMC_TCP_MSEC)      /* no frame is under way for so long */
+#define PAST_DATA_TIME (10000 * VMC_TCP_MSEC)   /* nor are all ACKs lost for so long */
 #define DIALLING_TIME (75000 * VMC_TCP_MSEC)    /* after the last SYN; guests wait up to 64 s */
 
 /* RFC 6528: a hash of the connection, and a clock that ticks every 4 us. */
@@ -206,6 +208,7 @@ inputNewAck(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, uint32_t ack)
     bool fin = conn->finSent && ack == conn->finSeq + 1;
 
     conn->sndUna = ack;
+    conn->unaAt = now;
     if (vmcTcpBefore(conn->sndNxt, ack))
         conn->sndNxt = ack;
     conn->duplicates = 0;
@@ -257,6 +260,7 @@ inputHandshake(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFra
     vmcTcpSetState(ep, conn, VMC_TCP_ESTABLISHED);
     conn->synDue = false;
     conn->sndUna = in->ack;
+    conn->unaAt = now;
     conn->sndWl1 = in->seq;
     conn->sndWl2 = in->ack;
     conn->sndWnd = conn->sndWndMax = (uint32_t)in->window << conn->sndScale;
@@ -442,9 +446,51 @@ inputData(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *f
         inputInOrder(ep, conn, now, frame, old);
 }
 
+/* Bytes that we have, again and again. A probe, one byte back, is none of them. */
+static bool
+onlyRepeats(vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
+{
+    uint32_t end = frame->segment.seq + (uint32_t)frame->len;
+
+    if (!vmcTcpBefore(frame->segment.seq, conn->rcvNxt - 1) || vmcTcpBefore(conn->rcvNxt, end)) {
+        conn->repeatedAt = 0;
+        return false;
+    }
+    if (conn->repeatedAt == 0)
+        conn->repeatedAt = now;
+    return now - conn->repeatedAt > PAST_DATA_TIME;
+}
+
+/*
+ * Whether the guest was taken back to an earlier state of its own (a snapshot):
+ * then it knows less than it had acknowledged, or has yet to send what we have.
+ * Nothing can bring such a connection together again.
+ */
+static bool
+isFromPast(vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
+{
+    if (!vmcTcpStates[conn->state].synced)
+        return false;
+    return onlyRepeats(conn, now, frame) ||
+        (vmcTcpBefore(frame->segment.ack, conn->sndUna) && now - conn->unaAt > PAST_ACK_TIME);
+}
+
+/* The guest's other connections may be of that kind, or not known to it at all. */
+static void
+inputFromPast(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
+{
+    vmcTcpAnswerReset(ep, frame);
+    vmcTcpDrop(ep, conn);
+    ep->probeAt = MIN(ep->probeAt, now);
+}
+
 static void
 inputSegment(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
 {
+    if (isFromPast(conn, now, frame)) {
+        inputFromPast(ep, conn, now, frame);
+        return;
+    }
     if (!inWindow(conn, frame)) {
         ackBad(ep, conn, now);
         return;
