@@ -72,7 +72,8 @@ virt_stop()
 
 virt_run()      # starts the daemon, again, on what is there
 {
-    libvirtd -f "$dir/etc/libvirtd.conf" >>"$dir/libvirtd.log" 2>&1 &
+    # Not where another test's daemon has its own.
+    libvirtd -f "$dir/etc/libvirtd.conf" -p "$dir/libvirtd.pid" >>"$dir/libvirtd.log" 2>&1 &
     daemon=$!
     tries=0
     until virsh -c $direct version >/dev/null 2>&1; do
