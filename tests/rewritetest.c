@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "conf/xml.h"
+#include "qemu/domain_live.h"
 #include "qemu/domain_rewrite.h"
+#include "qemu/qemu_conf.h"
 #include "testutils.h"
 #include "util/error.h"
 
@@ -349,6 +351,150 @@ testDamaged(void)
     vmcErrorReset();
 }
 
+/* A running domain that began with one channel, as libvirt shows it. */
+#define STOCK_LIVE(metadata) \
+    "<domain type='qemu' id='3' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n" \
+    "  <uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>\n" metadata \
+    "  <devices>\n" \
+    "    <emulator>" DIR "/usr/bin/qemu-system-x86_64</emulator>\n" \
+    "    <memballoon model='none'/>\n" \
+    "  </devices>\n" \
+    "  <qemu:commandline>\n" \
+    "    <qemu:arg value='-vmchannel'/>\n    <qemu:arg value='600:null'/>\n" \
+    "  </qemu:commandline>\n" \
+    "</domain>\n"
+#define OURS_LIVE(metadata, channels) \
+    "<domain type='qemu' id='3'>\n" \
+    "  <uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>\n" metadata \
+    "  <devices>\n" \
+    "    <emulator>/usr/bin/qemu-system-x86_64</emulator>\n" channels \
+    "    <memballoon model='none'/>\n" \
+    "  </devices>\n" \
+    "</domain>\n"
+#define CHANNEL(type, port) \
+    "    <vmchannel type='" type "'>\n      <target port='" port "'/>\n    </vmchannel>\n"
+#define RECORD(channels) \
+    "    <vmchannel:channels xmlns:vmchannel='urn:vmchannel:live'>" channels \
+    "</vmchannel:channels>\n"
+
+/* What libvirt keeps of a record, and what its domain looks like to us. */
+static const struct {
+    const char *stock;
+    const char *ours;
+    const char *argument;       /* what a restored domain starts with; NULL: nothing */
+} records[] = {
+    { STOCK_LIVE(""), OURS_LIVE("", CHANNEL("null", "600")), "'600:null'" },
+    { STOCK_LIVE("  <metadata>\n"
+                 RECORD("<vmchannel:channel>601:pty</vmchannel:channel>")
+                 "  </metadata>\n"),
+      OURS_LIVE("", CHANNEL("pty", "601")), "'601:pty'" },
+    /* None is left. */
+    { STOCK_LIVE("  <metadata>\n" RECORD("") "  </metadata>\n"), OURS_LIVE("", ""), NULL },
+    /* Others' metadata stays; what is no channel is passed over. */
+    { STOCK_LIVE("  <metadata>\n    <a xmlns='urn:a'/>\n"
+                 RECORD("<channel>junk</channel><channel>602:null</channel><channel/>")
+                 "  </metadata>\n"),
+      OURS_LIVE("  <metadata>\n    <a xmlns='urn:a'/>\n  </metadata>\n", CHANNEL("null", "602")),
+      "'602:null'" },
+};
+
+static void
+testRecord(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(records); i++) {
+        g_autofree char *ours = vmcDomainRewriteReverse(records[i].stock, &options);
+        g_autofree char *stock = NULL;
+
+        g_assert_cmpstr(ours, ==, records[i].ours);
+        g_assert_cmpint(vmcDomainHasRecord(records[i].stock), ==, i > 0);
+        /* Forward, the command line says it all: so a saved image is mended. */
+        stock = vmcDomainRewriteForward(ours, &options);
+        g_assert_false(vmcDomainHasRecord(stock));
+        if (records[i].argument)
+            g_assert_nonnull(strstr(stock, records[i].argument));
+        else
+            g_assert_null(strstr(stock, "-vmchannel"));
+    }
+}
+
+/* A record that was written is the record that is read. */
+static void
+testRecordRoundTrip(void)
+{
+    static const char *const values[] = {
+        "600:unix:/run/a,,b & <c>.sock", "10.0.2.2:601:tcp:localhost:7,server,nowait", "602:pty",
+    };
+    g_autoptr(GPtrArray) channels = g_ptr_array_new_with_free_func((GDestroyNotify)vmcChannelFree);
+    g_autofree char *record = NULL;
+    g_autofree char *xml = NULL;
+    g_autofree char *ours = NULL;
+    g_autofree char *stock = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(values); i++)
+        g_ptr_array_add(channels, vmcQemuChannelParse(values[i]));
+    record = vmcRecordFormat(channels);
+    /* As libvirt keeps it: in the namespace, which it was told beside. */
+    xml = g_strdup_printf(STOCK_LIVE("  <metadata><channels xmlns='urn:vmchannel:live'>%s"
+                                     "</metadata>\n"), strchr(record, '>') + 1);
+    ours = vmcDomainRewriteReverse(xml, &options);
+    stock = vmcDomainRewriteForward(ours, &options);
+    for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autoptr(GString) escaped = g_string_new(NULL);
+
+        vmcXmlEscape(escaped, values[i], false);
+        g_assert_nonnull(strstr(stock, escaped->str));
+    }
+}
+
+/* What the relay says goes before the record and the command line. */
+static void
+testLive(void)
+{
+    g_autoptr(GPtrArray) live = g_ptr_array_new_with_free_func(vmcLiveChannelFree);
+    const vmcRewriteOptions asked = { .emulatorDir = DIR, .live = live };
+    vmcLiveChannel *pty = g_new0(vmcLiveChannel, 1);
+    vmcLiveChannel *named = g_new0(vmcLiveChannel, 1);
+    g_autofree char *ours = NULL;
+    g_autofree char *stock = NULL;
+
+    pty->channel = vmcQemuChannelParse("601:pty");
+    pty->connected = true;
+    pty->tty = g_strdup("/dev/pts/7");
+    named->channel = vmcQemuChannelParse("10.0.2.3:602:null,id=ua-x");
+    g_ptr_array_add(live, pty);
+    g_ptr_array_add(live, named);
+    ours = vmcDomainRewriteReverse(records[1].stock, &asked);
+    g_assert_cmpstr(ours, ==, OURS_LIVE("",
+        "    <vmchannel type='pty'>\n"
+        "      <source path='/dev/pts/7'/>\n"
+        "      <target port='601' state='connected'/>\n"
+        "      <alias name='vmchannel-10.0.2.4-601'/>\n"
+        "    </vmchannel>\n"
+        "    <vmchannel type='null'>\n"
+        "      <target address='10.0.2.3' port='602' state='disconnected'/>\n"
+        "      <alias name='ua-x'/>\n"
+        "    </vmchannel>\n"));
+    /* Given back, what is only so while it runs is ignored. */
+    stock = vmcDomainRewriteForward(ours, &options);
+    g_assert_nonnull(strstr(stock, "value='601:pty'"));
+    g_assert_nonnull(strstr(stock, "value='10.0.2.3:602:null,id=ua-x'"));
+}
+
+static void
+testRunning(void)
+{
+    static const char *const others[] = {
+        "", "<domain", "<network id='3'><uuid>x</uuid></network>", "<domain type='qemu' id='3'/>",
+        "<domain type='qemu'><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid></domain>",
+    };
+    g_autofree char *uuid = NULL;
+
+    g_assert_true(vmcDomainIsRunning(STOCK_LIVE(""), &uuid));
+    g_assert_cmpstr(uuid, ==, "6695eb01-f6a4-8304-79aa-97f2502e193f");
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
+        g_assert_false(vmcDomainIsRunning(others[i], &uuid));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -361,6 +507,10 @@ main(int argc, char **argv)
     g_test_add_func("/rewrite/hidden", testHidden);
     g_test_add_func("/rewrite/lookalikes", testLookalikes);
     g_test_add_func("/rewrite/comment-kept", testCommentKept);
+    g_test_add_func("/rewrite/record", testRecord);
+    g_test_add_func("/rewrite/record-round-trip", testRecordRoundTrip);
+    g_test_add_func("/rewrite/live", testLive);
+    g_test_add_func("/rewrite/running", testRunning);
     g_test_add_func("/rewrite/hostile", testHostile);
     g_test_add_func("/rewrite/large", testLarge);
     g_test_add_func("/rewrite/damaged", testDamaged);

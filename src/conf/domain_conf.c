@@ -327,11 +327,12 @@ leftoverCheck(const vmcChrDef *def)
     return 0;
 }
 
+/* A state is what libvirt shows of a running domain, and ignores. */
 static int
 targetParse(const vmcChrDef *def, vmcChannel *channel)
 {
     const char *element = vmcChrDeviceTypeToString(def->element);
-    const char *wrong = def->tty ? "tty" : def->targetName ? "name" : def->targetState ? "state"
+    const char *wrong = def->tty ? "tty" : def->targetName ? "name"
                         : def->targetType && def->element == VMC_CHR_DEVICE_VMCHANNEL ? "type"
                         : NULL;
 

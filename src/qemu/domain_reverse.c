@@ -140,10 +140,48 @@ channelAnchor(xmlNodePtr devices)
     return anchor ? anchor : vmcStockAnchor(devices, before);
 }
 
-/* In the order of the arguments. */
+static void
+chrDefFree(gpointer def)
+{
+    vmcChrDefFree(def);
+}
+
+/* What libvirt shows of a running domain's device, and ignores when it is given it. */
+static vmcChrDef *
+liveDef(const vmcLiveChannel *live)
+{
+    vmcChrDef *def = vmcChrDefFromChannel(live->channel);
+
+    if (!def->alias)
+        def->alias = vmcLiveAlias(live->channel);
+    def->targetState = g_strdup(live->connected ? "connected" : "disconnected");
+    if (live->tty) {
+        g_free(def->source.path);
+        def->source.path = g_strdup(live->tty);
+    }
+    return def;
+}
+
+/* The channels that the domain has (vmcChrDef *); the caller unrefs them. */
+static GPtrArray *
+channelDefs(const reverse *r)
+{
+    GPtrArray *defs = g_ptr_array_new_with_free_func(chrDefFree);
+    g_autoptr(GPtrArray) recorded = vmcStockRecorded(r->stock);
+    const GPtrArray *channels = recorded ? recorded : r->stock->channels;
+
+    for (guint i = 0; r->options->live && i < r->options->live->len; i++)
+        g_ptr_array_add(defs, liveDef(g_ptr_array_index(r->options->live, i)));
+    for (guint i = 0; !r->options->live && i < channels->len; i++)
+        g_ptr_array_add(defs, vmcChrDefFromChannel(g_ptr_array_index(channels, i)));
+    return defs;
+}
+
+/* In the order of the arguments, or of who says what there is instead. */
 static void
 channelsReverse(reverse *r, xmlNodePtr devices)
 {
+    g_autoptr(GPtrArray) defs = channelDefs(r);
     xmlNodePtr anchor = channelAnchor(devices);
     xmlNodePtr first = vmcXmlFirst(devices);
     g_autofree char *indent = vmcXmlEditIndent(r->edit, anchor ? anchor : first ? first : devices);
@@ -151,11 +189,12 @@ channelsReverse(reverse *r, xmlNodePtr devices)
     g_autofree char *separator = g_strconcat("\n", indent, NULL);
     g_autofree char *text = NULL;
 
-    for (guint i = 0; i < r->stock->channels->len; i++) {
-        g_autoptr(vmcChrDef) def = vmcChrDefFromChannel(g_ptr_array_index(r->stock->channels, i));
-
-        g_ptr_array_add(lines, vmcChrDefFormat(def, indent, vmcXmlEditAscii(r->edit)));
+    for (guint i = 0; i < defs->len; i++) {
+        g_ptr_array_add(lines, vmcChrDefFormat(g_ptr_array_index(defs, i), indent,
+                                               vmcXmlEditAscii(r->edit)));
     }
+    if (lines->len == 0)
+        return;
     g_ptr_array_add(lines, NULL);
     text = g_strjoinv(separator, (char **)lines->pdata);
     if (anchor)
@@ -214,9 +253,11 @@ vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
         emulatorReverse(&r);
     if (stock->nic)
         nicReverse(&r);
-    if (stock->channels->len > 0 && devices) {
+    if (devices) {
         channelsReverse(&r, devices);
         argumentsReverse(&r);
+        if (stock->record)
+            removeUpwards(&r, stock->record);
     }
     namespaceReverse(&r);
     return 0;

@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#include <glib.h>
+
 typedef struct {
     const char *emulatorDir;    /* EMULATORDIR: goes before a real emulator's path */
     /*
@@ -22,6 +24,11 @@ typedef struct {
      * Leave the NIC out (forward only): domxml-to-native would make it a tap.
      */
     bool withoutNic;
+    /*
+     * The channels (vmcLiveChannel *) that the domain runs with, as its relay
+     * says (reverse only); NULL: its record says them, or its command line.
+     */
+    const GPtrArray *live;
 } vmcRewriteOptions;
 
 /* How much of the stock form a domain has. */

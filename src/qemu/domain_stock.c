@@ -37,7 +37,7 @@ vmcStockDefFree(vmcStockDef *stock)
 bool
 vmcStockDefIsOurs(const vmcStockDef *stock)
 {
-    return stock->wrapped || stock->nic || stock->channels->len > 0;
+    return stock->wrapped || stock->nic || stock->channels->len > 0 || stock->record;
 }
 
 xmlNodePtr
@@ -161,6 +161,31 @@ overrideParse(vmcStockDef *stock, xmlNodePtr override)
     }
 }
 
+static void
+metadataParse(vmcStockDef *stock, xmlNodePtr metadata)
+{
+    for (xmlNodePtr node = vmcXmlFirst(metadata); node; node = vmcXmlNext(node)) {
+        if (vmcXmlIsNs(node, VMC_RECORD_URI, VMC_RECORD_ELEMENT))
+            stock->record = node;
+    }
+}
+
+GPtrArray *
+vmcStockRecorded(const vmcStockDef *stock)
+{
+    GPtrArray *channels = stock->record ? g_ptr_array_new_with_free_func(channelFree) : NULL;
+
+    for (xmlNodePtr node = vmcXmlFirst(stock->record); node; node = vmcXmlNext(node)) {
+        g_autofree char *value = vmcXmlText(node);
+        vmcChannel *channel = vmcQemuChannelParse(value);
+
+        if (channel)
+            g_ptr_array_add(channels, channel);
+    }
+    vmcErrorReset();
+    return channels;
+}
+
 vmcStockDef *
 vmcStockDefParse(xmlNodePtr domain, const vmcRewriteOptions *options)
 {
@@ -171,6 +196,8 @@ vmcStockDefParse(xmlNodePtr domain, const vmcRewriteOptions *options)
     for (xmlNodePtr node = vmcXmlFirst(domain); node; node = vmcXmlNext(node)) {
         if (vmcXmlIs(node, "devices"))
             devicesParse(stock, node, options);
+        else if (vmcXmlIs(node, "metadata"))
+            metadataParse(stock, node);
         else if (vmcXmlIsNs(node, VMC_STOCK_URI, "commandline"))
             commandlineParse(stock, node);
         else if (vmcXmlIsNs(node, VMC_STOCK_URI, "override"))

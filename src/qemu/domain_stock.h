@@ -10,6 +10,7 @@
 
 #include "conf/domain_conf.h"
 #include "conf/xml_edit.h"
+#include "qemu/domain_live.h"
 #include "qemu/domain_rewrite.h"
 #include "qemu/nic.h"
 
@@ -31,6 +32,7 @@ typedef struct {
     xmlNodePtr mtu;             /* therein, the property host_mtu as we write it */
     GPtrArray *arguments;       /* xmlNodePtr: two <qemu:arg> for each channel */
     GPtrArray *channels;        /* vmcChannel *, owned */
+    xmlNodePtr record;          /* in <metadata>: the channels that it runs with */
 } vmcStockDef;
 
 /*
@@ -44,6 +46,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcStockDef, vmcStockDefFree)
 
 /* vmcStockDefIsOurs: whether any part of it comes from us. */
 bool vmcStockDefIsOurs(const vmcStockDef *stock);
+
+/*
+ * vmcStockRecorded: the channels (vmcChannel *) of the domain's record, which
+ * the caller unrefs; NULL when it has none. What is no channel in it is passed
+ * over: others may write metadata too.
+ */
+GPtrArray *vmcStockRecorded(const vmcStockDef *stock);
 
 /* vmcStockMtuFromString: reads an MTU that our NIC can have; @text may be NULL. */
 bool vmcStockMtuFromString(const char *text, unsigned int *mtu);
