@@ -3,11 +3,10 @@
  * The broker: see broker.h.
  *
  * The worker may be the guest's by now. So each message of its is checked: its
- * form by message.c, and here that the channel exists, that address and port
- * are that channel's, that an id is new or known, and that there are no more
- * connections than the endpoint may have. One that is not in order costs the
- * worker its life; its successor starts from nothing but the channels and the
- * 4-tuples of its connections, which it probes so that the guest ends them.
+ * form by message.c, and against what is known of the worker by ledger.c. One
+ * that is not in order costs the worker its life; its successor starts from
+ * nothing but the channels and the 4-tuples of its connections, which it probes
+ * so that the guest ends them.
  */
 #include <config.h>
 
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "relay/child.h"
+#include "relay/ledger.h"
 #include "relay/link.h"
 #include "relay/mailbox.h"
 #include "relay/source.h"
@@ -34,11 +34,8 @@
 /* Messages taken before anything else gets its turn. */
 #define MESSAGES_A_TURN 64
 
-/* Connections of dead workers that are still to be probed, at most. */
-#define KNOWN_MAX (2 * VMC_ENDPOINT_MAX_CONNS)
-
 /* Answers that a worker may leave unread, with the descriptors beside them. */
-#define UNREAD_MAX (KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
+#define UNREAD_MAX (VMC_LEDGER_KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
 
 /* How long a worker that fails waits for its successor, in microseconds. */
 #define BACKOFF_MIN (100 * G_TIME_SPAN_MILLISECOND)
@@ -54,24 +51,17 @@
 
 #define READY_MS 10000
 
-typedef struct {
-    vmcSource *source;
-    struct in_addr address;
-    uint16_t port;
-} brokerChannel;
-
-/* A guest connection, from the worker's OPEN to its CLOSE. */
+/* A guest connection that has or awaits its host side; the ledger's data. */
 typedef struct {
     vmcBroker *broker;
     uint32_t id;
-    vmcMessage known;           /* what a successor is told of it */
-    vmcSourceRequest *request;  /* NULL: refused */
+    vmcSourceRequest *request;
 } brokerConn;
 
 struct _vmcBroker {
     const vmcRelayOptions *options;
     vmcLoop *loop;
-    GArray *channels;           /* of brokerChannel; the worker's numbers */
+    GPtrArray *sources;         /* of vmcSource, by the worker's numbers */
     vmcWatch link;              /* watched for its end only */
     vmcWatch signals;
     bool over;                  /* QEMU is gone, or we were told to go */
@@ -81,8 +71,7 @@ struct _vmcBroker {
     vmcWatch letters;           /* the mailbox */
     vmcWatch ended;             /* the worker */
     unsigned int layers;        /* that hold, as it said; 0: not yet */
-    GHashTable *conns;          /* id → brokerConn */
-    GArray *known;              /* vmcMessage: connections of dead workers */
+    vmcLedger *ledger;
     gint64 startedAt;
     gint64 startAt;             /* when the next worker starts; 0: there is one */
     gint64 backoff;
@@ -108,8 +97,7 @@ connFree(gpointer opaque)
 {
     brokerConn *conn = opaque;
 
-    if (conn->request)
-        vmcSourceRequestEnd(conn->request);
+    vmcSourceRequestEnd(conn->request);
     g_free(conn);
 }
 
@@ -134,41 +122,35 @@ static const vmcMessageType answers[] = {
 static bool
 workerOpens(vmcBroker *broker, const vmcMessage *message)
 {
-    const brokerChannel *channel;
+    vmcSourceResult result;
     brokerConn *conn;
-    vmcMessageType answer;
     int fd = -1;
 
-    if (message->channel >= broker->channels->len)
-        return false;
-    channel = &g_array_index(broker->channels, brokerChannel, message->channel);
-    if (message->address != channel->address.s_addr || message->port != channel->port ||
-        g_hash_table_size(broker->conns) >= VMC_ENDPOINT_MAX_CONNS ||
-        g_hash_table_contains(broker->conns, GUINT_TO_POINTER(message->id)))
+    if (!vmcLedgerMayOpen(broker->ledger, message))
         return false;
     conn = g_new0(brokerConn, 1);
     conn->broker = broker;
     conn->id = message->id;
-    conn->known = *message;
-    conn->known.type = VMC_MESSAGE_BROKER_KNOWN;
-    conn->known.id = conn->known.channel = 0;
-    g_hash_table_insert(broker->conns, GUINT_TO_POINTER(conn->id), conn);
-    answer = answers[vmcSourceOpen(channel->source, sourceAnswered, conn, &fd, &conn->request)];
-    if (answer != VMC_MESSAGE_LAST)
-        workerAnswer(broker, conn->id, answer, fd);
+    result = vmcSourceOpen(broker->sources->pdata[message->channel], sourceAnswered, conn, &fd,
+                           &conn->request);
+    if (result == VMC_SOURCE_REFUSED)
+        g_clear_pointer(&conn, g_free);
+    vmcLedgerOpen(broker->ledger, message, conn);
+    if (answers[result] != VMC_MESSAGE_LAST)
+        workerAnswer(broker, message->id, answers[result], fd);
     return true;
 }
 
 static bool
 workerCloses(vmcBroker *broker, const vmcMessage *message)
 {
-    return g_hash_table_remove(broker->conns, GUINT_TO_POINTER(message->id));
+    return vmcLedgerClose(broker->ledger, message->id);
 }
 
 static bool
 workerProbed(vmcBroker *broker, const vmcMessage *message G_GNUC_UNUSED)
 {
-    g_array_set_size(broker->known, 0);
+    vmcLedgerProbed(broker->ledger);
     return true;
 }
 
@@ -185,24 +167,6 @@ static bool (*const asked[VMC_MESSAGE_LAST])(vmcBroker *broker, const vmcMessage
     [VMC_MESSAGE_WORKER_CLOSE] = workerCloses,
     [VMC_MESSAGE_WORKER_PROBED] = workerProbed,
 };
-
-/* Keeps what the next worker is to probe. The oldest gives way. */
-static void
-keepKnown(vmcBroker *broker)
-{
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, broker->conns);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const brokerConn *conn = value;
-
-        if (conn->request)
-            g_array_append_val(broker->known, conn->known);
-    }
-    if (broker->known->len > KNOWN_MAX)
-        g_array_remove_range(broker->known, 0, broker->known->len - KNOWN_MAX);
-}
 
 /* Who was killed from outside is followed at once, who fails by itself later. */
 static gint64
@@ -228,8 +192,7 @@ workerEnd(vmcBroker *broker, bool disobeyed)
     vmcLoopRemove(broker->loop, &broker->ended);
     vmcMailboxClose(&broker->mailbox);
     status = vmcChildReap(&broker->worker);
-    keepKnown(broker);
-    g_hash_table_remove_all(broker->conns);
+    vmcLedgerWorkerEnded(broker->ledger);
     broker->layers = 0;
     broker->backoff = nextBackoff(broker, status, disobeyed);
     broker->startAt = g_get_monotonic_time() + broker->backoff;
@@ -280,6 +243,12 @@ lettersReady(void *opaque, uint32_t events)
 }
 
 static void
+tell(void *opaque, const vmcMessage *message)
+{
+    workerPost(opaque, message, -1);
+}
+
+static void
 tellWorker(vmcBroker *broker)
 {
     const vmcRelayOptions *options = broker->options;
@@ -288,15 +257,7 @@ tellWorker(vmcBroker *broker)
     vmcMessage serve = { .type = VMC_MESSAGE_BROKER_SERVE };
 
     workerPost(broker, &network, -1);
-    for (unsigned int i = 0; i < broker->channels->len; i++) {
-        const brokerChannel *channel = &g_array_index(broker->channels, brokerChannel, i);
-        vmcMessage told = { .type = VMC_MESSAGE_BROKER_CHANNEL, .channel = i,
-                            .address = channel->address.s_addr, .port = channel->port };
-
-        workerPost(broker, &told, -1);
-    }
-    for (unsigned int i = 0; i < broker->known->len; i++)
-        workerPost(broker, &g_array_index(broker->known, vmcMessage, i), -1);
+    vmcLedgerTell(broker->ledger, tell, broker);
     workerPost(broker, &serve, -1);
 }
 
@@ -375,23 +336,19 @@ raiseLimit(void)
 static int
 addChannel(vmcBroker *broker, const vmcChannel *def, const char *guestName, const int keep[2])
 {
-    brokerChannel channel = { .port = (uint16_t)def->port };
+    struct in_addr address = { .s_addr = inet_addr(def->address) };
+    vmcSource *source;
 
-    channel.address.s_addr = inet_addr(def->address);
-    for (unsigned int i = 0; i < broker->channels->len; i++) {
-        const brokerChannel *other = &g_array_index(broker->channels, brokerChannel, i);
-
-        if (other->address.s_addr == channel.address.s_addr && other->port == channel.port) {
-            vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                           "two vmchannels have the address '%s' and the port '%u'",
-                           def->address, def->port);
-            return -1;
-        }
-    }
-    channel.source = vmcSourceNew(broker->loop, def, guestName, keep);
-    if (!channel.source)
+    if (!vmcLedgerAddChannel(broker->ledger, address, (uint16_t)def->port)) {
+        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "two vmchannels have the address '%s' and the port '%u'",
+                       def->address, def->port);
         return -1;
-    g_array_append_val(broker->channels, channel);
+    }
+    source = vmcSourceNew(broker->loop, def, guestName, keep);
+    if (!source)
+        return -1;
+    g_ptr_array_add(broker->sources, source);
     return 0;
 }
 
@@ -420,9 +377,8 @@ vmcBrokerNew(const vmcRelayOptions *options, const int keep[2])
 
     broker->options = options;
     broker->link.fd = broker->signals.fd = broker->mailbox.fd = broker->worker.pidfd = -1;
-    broker->channels = g_array_new(FALSE, FALSE, sizeof(brokerChannel));
-    broker->known = g_array_new(FALSE, FALSE, sizeof(vmcMessage));
-    broker->conns = g_hash_table_new_full(NULL, NULL, NULL, connFree);
+    broker->sources = g_ptr_array_new_with_free_func((GDestroyNotify)vmcSourceFree);
+    broker->ledger = vmcLedgerNew(connFree);
     if (prepare(broker, keep) < 0)
         g_clear_pointer(&broker, vmcBrokerFree);
     return broker;
@@ -437,11 +393,8 @@ vmcBrokerFree(vmcBroker *broker)
         vmcMailboxClose(&broker->mailbox);
         vmcChildReap(&broker->worker);
     }
-    g_hash_table_unref(broker->conns);
-    for (unsigned int i = 0; i < broker->channels->len; i++)
-        vmcSourceFree(g_array_index(broker->channels, brokerChannel, i).source);
-    g_array_unref(broker->channels);
-    g_array_unref(broker->known);
+    vmcLedgerFree(broker->ledger);
+    g_ptr_array_unref(broker->sources);
     vmcLoopFree(broker->loop);
     vmcFdClose(&broker->signals.fd);
     vmcFdClose(&broker->link.fd);
@@ -451,8 +404,8 @@ vmcBrokerFree(vmcBroker *broker)
 static bool
 isReady(const vmcBroker *broker)
 {
-    for (unsigned int i = 0; i < broker->channels->len; i++) {
-        if (!vmcSourceIsReady(g_array_index(broker->channels, brokerChannel, i).source))
+    for (unsigned int i = 0; i < broker->sources->len; i++) {
+        if (!vmcSourceIsReady(broker->sources->pdata[i]))
             return false;
     }
     return broker->layers != 0;
@@ -477,9 +430,7 @@ vmcBrokerReady(vmcBroker *broker)
 const char *
 vmcBrokerReport(const vmcBroker *broker, unsigned int number)
 {
-    if (number >= broker->channels->len)
-        return NULL;
-    return vmcSourceReport(g_array_index(broker->channels, brokerChannel, number).source);
+    return number < broker->sources->len ? vmcSourceReport(broker->sources->pdata[number]) : NULL;
 }
 
 static int64_t

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A worker that the guest has taken over against what the broker believes of
+ * it: the form of messages, and the ledger of channels and connections. The
+ * input is a byte that says how many channels there are, and a list of steps: a
+ * byte that says what, and what it needs.
+ *
+ *   0-63     a packet as it is: ways and descriptors by the lowest bits, a byte
+ *            of length, and the bytes
+ *   64-191   an OPEN or a CLOSE with a small id, and as the lowest bits say of a
+ *            channel that exists or with one field that is not right
+ *   192-255  the worker dies, has probed, or has its successor told
+ *
+ * What must hold: a message has just the parts that its kind uses; connections
+ * are those of the OPENs that were in order; each one's data ends once.
+ */
+#include <config.h>
+
+#include <string.h>
+
+#include "relay/ledger.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { CHANNELS_MAX = 4 };
+
+typedef struct {
+    const uint8_t *data;
+    size_t len;
+    vmcLedger *ledger;
+    unsigned int channels;
+    unsigned int begun, ended;  /* connections with data */
+    GHashTable *open;           /* ids */
+    unsigned int told;
+} fuzz;
+
+static uint8_t
+next(fuzz *f)
+{
+    if (f->len == 0)
+        return 0;
+    f->len--;
+    return *f->data++;
+}
+
+static struct in_addr
+addressOf(uint32_t channel)
+{
+    return (struct in_addr) { htonl(0x0a000204 - channel % 2) };
+}
+
+static uint16_t
+portOf(uint32_t channel)
+{
+    return (uint16_t)(600 + channel);
+}
+
+/* The data of a connection is the fuzz itself: it counts. */
+static void
+connEnd(gpointer data)
+{
+    fuzz *f = data;
+
+    f->ended++;
+    g_assert(f->ended <= f->begun);
+}
+
+/* As the broker does; every fourth is refused. */
+static void
+takeOpen(fuzz *f, const vmcMessage *message)
+{
+    bool known = g_hash_table_contains(f->open, GUINT_TO_POINTER(message->id));
+    bool right = message->channel < f->channels && message->port == portOf(message->channel) &&
+        message->address == addressOf(message->channel).s_addr;
+    void *data = message->id % 4 == 3 ? NULL : f;
+
+    g_assert(vmcLedgerMayOpen(f->ledger, message) ==
+             (right && !known && vmcLedgerCount(f->ledger) < VMC_ENDPOINT_MAX_CONNS));
+    if (!vmcLedgerMayOpen(f->ledger, message))
+        return;
+    f->begun += data != NULL;
+    vmcLedgerOpen(f->ledger, message, data);
+    g_hash_table_add(f->open, GUINT_TO_POINTER(message->id));
+}
+
+static void
+take(fuzz *f, const vmcMessage *message)
+{
+    if (message->type == VMC_MESSAGE_WORKER_OPEN)
+        takeOpen(f, message);
+    else if (message->type == VMC_MESSAGE_WORKER_CLOSE)
+        g_assert(vmcLedgerClose(f->ledger, message->id) ==
+                 g_hash_table_remove(f->open, GUINT_TO_POINTER(message->id)));
+    else if (message->type == VMC_MESSAGE_WORKER_PROBED)
+        vmcLedgerProbed(f->ledger);
+    else
+        g_assert(message->type == VMC_MESSAGE_CHILD_READY);
+}
+
+static void
+stepPacket(fuzz *f, uint8_t step)
+{
+    vmcMessageWay way = step % VMC_MESSAGE_WAY_LAST;
+    unsigned int nfds = step / 4 % 4;
+    size_t len = next(f);
+    g_autofree uint8_t *exact = NULL;
+    vmcMessage message;
+
+    len = MIN(len, f->len);
+    exact = g_memdup2(f->data, len);
+    f->data += len;
+    f->len -= len;
+    if (!vmcMessageCheck(exact, len, nfds, way))
+        return;
+    g_assert(len == sizeof(message));
+    memcpy(&message, exact, sizeof(message));
+    g_assert(message.type < VMC_MESSAGE_LAST && message.reserved[0] == 0);
+    if (way == VMC_MESSAGE_FROM_WORKER) {
+        g_assert(nfds == 0);
+        take(f, &message);
+    }
+}
+
+static void
+stepMessage(fuzz *f, uint8_t step)
+{
+    uint32_t number = next(f) % CHANNELS_MAX;
+    vmcMessage message = {
+        .type = step & 1 ? VMC_MESSAGE_WORKER_CLOSE : VMC_MESSAGE_WORKER_OPEN,
+        .id = (uint32_t)next(f) << (step & 8),
+    };
+
+    if (message.type == VMC_MESSAGE_WORKER_OPEN) {
+        message.channel = number;
+        message.port = portOf(number) + ((step & 6) == 2);
+        message.address = addressOf(number).s_addr + ((step & 6) == 4);
+        message.peerPort = next(f);
+    }
+    g_assert(vmcMessageCheck(&message, sizeof(message), 0, VMC_MESSAGE_FROM_WORKER));
+    take(f, &message);
+}
+
+static void
+countTold(void *opaque, const vmcMessage *message)
+{
+    fuzz *f = opaque;
+
+    g_assert(vmcMessageCheck(message, sizeof(*message), 0, VMC_MESSAGE_TO_WORKER));
+    f->told++;
+}
+
+static void
+stepLife(fuzz *f, uint8_t step)
+{
+    if (step % 4 == 0) {
+        vmcLedgerProbed(f->ledger);
+    } else {
+        vmcLedgerWorkerEnded(f->ledger);
+        g_hash_table_remove_all(f->open);
+        g_assert(f->ended == f->begun);
+    }
+    f->told = 0;
+    vmcLedgerTell(f->ledger, countTold, f);
+    g_assert(f->told >= f->channels && f->told <= f->channels + VMC_LEDGER_KNOWN_MAX);
+    g_assert(step % 4 != 0 || f->told == f->channels);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz f = { .data = data, .len = size };
+
+    f.ledger = vmcLedgerNew(connEnd);
+    f.open = g_hash_table_new(NULL, NULL);
+    f.channels = next(&f) % (CHANNELS_MAX + 1);
+    for (unsigned int i = 0; i < f.channels; i++)
+        g_assert(vmcLedgerAddChannel(f.ledger, addressOf(i), portOf(i)));
+    g_assert(f.channels == 0 || !vmcLedgerAddChannel(f.ledger, addressOf(0), portOf(0)));
+    while (f.len > 0) {
+        uint8_t step = next(&f);
+
+        if (step < 64)
+            stepPacket(&f, step);
+        else if (step < 192)
+            stepMessage(&f, step);
+        else
+            stepLife(&f, step);
+        g_assert(vmcLedgerCount(f.ledger) == g_hash_table_size(f.open));
+        g_assert(vmcLedgerCount(f.ledger) <= VMC_ENDPOINT_MAX_CONNS);
+    }
+    vmcLedgerFree(f.ledger);
+    g_hash_table_unref(f.open);
+    g_assert(f.ended == f.begun);
+    return 0;
+}
