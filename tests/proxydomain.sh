@@ -1,60 +1,28 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
-# Stock virsh, a real libvirtd and the proxy between them: running domains. A
-# guest writes lines to its channel for as long as it runs, so that bytes are
-# seen to flow after each start, restore and revert. Sourced by the tests, with
-# $profile set.
+# Stock virsh, a real libvirtd and the proxy between them: running domains.
+# Bytes are seen to flow after each start, restore and revert. Sourced by the
+# tests, with $profile set.
 set -u
 . "${abs_top_srcdir:-.}/tests/libvirtd.sh"
+. "${abs_top_srcdir:-.}/tests/flowguest.sh"
 virt_enter "$0" "$@"
-command -v qemu-img >/dev/null || skip_all 'no qemu-img'
-[ -f "$build/guest/initrd.img" ] || skip_all "no guest: $(cat "$build/guest/unavailable" 2>&1)"
+flow_requires
 virt_start "$profile"
 
 p() { virsh -c "$through" "$@"; }
 d() { virsh -c $direct "$@"; }
 has() { "$@" >"$dir/xml" && grep -qF "$channel" "$dir/xml"; }
 state() { [ "$(p domstate "$1")" = "$2" ]; }
-channel="<target port='600'/>"
+channel=$flow_target
 
-# Waits for a line that the guest has written since.
-lines() { wc -l <"$dir/flow/lines"; }
-flows()
-{
-    before=$(lines)
-    tries=0
-    until [ "$(lines)" -gt "$before" ]; do
-        tries=$((tries + 1))
-        [ $tries -lt 600 ] || { cat "$dir/log/qemu/one.log"; return 1; }
-        sleep 0.1
-    done
-}
-
-guest()
-{
-    mkdir -p "$dir/guest/parts"
-    echo 'while :; do echo alive | nc 10.0.2.4 600; usleep 200000; done' >"$dir/guest/parts/main"
-    (cd "$dir/guest/parts" && echo main | cpio -o -H newc -R 0:0 --quiet) | gzip |
-        cat "$build/guest/initrd.img" - >"$dir/guest/initrd"
-    cp "$build/guest/vmlinuz" "$dir/guest/"
-    qemu-img create -q -f qcow2 "$dir/guest/disk" 64M
-    mkdir "$dir/flow" "$dir/saved"
-    : >"$dir/flow/lines"
-    chmod 777 "$dir/flow" "$dir/saved"
-    chmod 666 "$dir/flow/lines" "$dir/guest/disk"
-    boot="<kernel>$dir/guest/vmlinuz</kernel><initrd>$dir/guest/initrd</initrd>"
-    boot="$boot<cmdline>console=ttyS0 quiet panic=-1</cmdline>"
-    virt_domain one \
-        "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$dir/guest/disk'/><target dev='vda' bus='virtio'/></disk>" \
-        "<console type='pty'/>" \
-        "<vmchannel type='file'><source path='$dir/flow/lines' append='on'/>$channel</vmchannel>" \
-        >"$dir/one.xml"
-}
-guest
+flow_guest
+mkdir -m 777 "$dir/saved"
+flow_domain one >"$dir/one.xml"
 
 check 'define' p define one.xml
 check 'start' p start one
-check 'bytes flow' flows
+check 'bytes flow' flows one
 check 'live XML' has p dumpxml one
 check 'inactive XML' has p dumpxml one --inactive
 check 'XML with secrets' has p dumpxml one --security-info
@@ -69,7 +37,7 @@ check 'console' "$build/tests/virconsole" "$through" one
 check 'snapshot of a running domain' p snapshot-create-as one running
 check 'its XML' has p snapshot-dumpxml one running
 check 'revert to it' p snapshot-revert one running
-check 'bytes flow' flows
+check 'bytes flow' flows one
 
 check 'save' p save one "$dir/saved/one"
 check "the saved image's XML" has p save-image-dumpxml "$dir/saved/one"
@@ -78,14 +46,14 @@ chmod +x "$dir/editor"
 check "edit the saved image's XML" env EDITOR="$dir/editor" virsh -c "$through" save-image-edit "$dir/saved/one"
 p save-image-dumpxml "$dir/saved/one" >"$dir/saved/xml"
 check 'restore' p restore "$dir/saved/one" --xml "$dir/saved/xml"
-check 'bytes flow' flows
+check 'bytes flow' flows one
 check 'the channel is shown' has p dumpxml one
 
 check 'managed save' p managedsave one
 check 'its XML' has p managedsave-dumpxml one
 check 'edit its XML' env EDITOR="$dir/editor" virsh -c "$through" managedsave-edit one
 check 'start from it, by plain virsh' d start one
-check 'bytes flow' flows
+check 'bytes flow' flows one
 
 virsh -c "$through" event one --event lifecycle --timeout 60 >"$dir/event" 2>&1 &
 events=$!
