@@ -240,16 +240,22 @@ static const struct {
       "<serial type='unix'><source mode='bind' path='/p'/></serial>", NULL },
     { "<vmchannel type='null'><target address='10.0.2.5' port='1'/></vmchannel>",
       "unsupported configuration: 'address' attribute '10.0.2.5' in <target> of <vmchannel>: "
-      "expected '10.0.2.1', '10.0.2.2', '10.0.2.3' or '10.0.2.4'" },
+      "expected 10.0.2.1 to 10.0.2.4" },
     { "<interface type='user'/><vmchannel type='null'><target address='10.0.2.3' port='1'/>"
       "</vmchannel>",
       "unsupported configuration: 'address' attribute '10.0.2.3' in <target> of <vmchannel>: "
-      "expected '10.0.2.4', since the domain has a user-mode NIC on the same network" },
+      "expected 10.0.2.4, since the domain has a user-mode NIC on the same network" },
     { "<interface type='vmchannel'/><interface type='vmchannel'/>",
       "unsupported configuration: 2 <interface type='vmchannel'> elements: a domain can have one" },
+    { "<interface type='user'><ip address='10.0.0.0'/></interface>"
+      "<vmchannel type='null'><target address='10.0.2.3' port='1'/></vmchannel>",
+      "unsupported configuration: 'address' attribute '10.0.2.3' in <target> of <vmchannel>: "
+      "expected 10.0.2.4, since the domain has a user-mode NIC on the same network" },
+    { "<interface type='user'><ip family='ipv6' address='fd00::'/><ip address='10.0.3.0' prefix='24'/>"
+      "</interface><vmchannel type='null'><target address='10.0.2.3' port='1'/></vmchannel>", NULL },
     { "<interface type='vmchannel'><ip address='10.0.2.5'/></interface>",
-      "unsupported configuration: <ip> in <interface type='vmchannel'>: the network of channels "
-      "is always 10.0.2.0/29" },
+      "XML error: invalid 'address' and 'prefix' attributes '10.0.2.5/' in <ip> of "
+      "<interface type='vmchannel'>: expected the guest's IPv4 address, and a prefix from 8 to 31" },
     { "<interface type='vmchannel'><source port='600'/><target path='/p'/></interface>"
       "<vmchannel type='null'><target port='600'/></vmchannel>",
       "XML error: <vmchannel type='unix'> and <vmchannel type='null'> both have target "

@@ -2,7 +2,8 @@
 /*
  * The NIC that libvirt gives, in each model, beside a user-mode NIC that keeps
  * the guest's default route. The command line is as libvirt writes it: a netdev
- * "hostua-vmchannel" that the wrapper takes over. One boot for each model.
+ * "hostua-vmchannel" that the wrapper takes over. One boot for each model, and
+ * one with a network that the command line says.
  */
 #include <config.h>
 
@@ -45,6 +46,18 @@ bootRtl8139(const char *dir)
 {
     return bootWith(dir, NETDEV_PLAIN " -device rtl8139,netdev=hostua-vmchannel,id=ua-vmchannel,"
                     "mac=52:54:00:12:34:99,bus=pci.0,addr=0x9", "virtio-net-pci");
+}
+
+static vmcGuest *
+bootOwnNetwork(const char *dir)
+{
+    g_autofree char *wrapped = vmcWrapped();
+
+    return vmcGuestStart("%s -nodefaults -netdev user,id=user0 -device e1000,netdev=user0 "
+                         NETDEV_PLAIN " -device virtio-net-pci,netdev=hostua-vmchannel,"
+                         "id=ua-vmchannel,mac=52:54:00:12:34:99 "
+                         "-vmchannel network=192.168.77.5/28 "
+                         "-vmchannel 192.168.77.14:600:unix:%s/agent", wrapped, dir);
 }
 
 /* Our NIC's name in the guest, as shell text. */
@@ -119,6 +132,23 @@ testMtuRtl8139(vmcGuest *guest, const char *dir)
     expectMtu(guest, "4000\n");
 }
 
+static void
+testOwnNetwork(vmcGuest *guest, const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    g_autoptr(vmcHostPeer) host = vmcHostListen(path, vmcHostEcho, 0);
+
+    vmcGuestExpect(guest, "192.168.77.5/28\n",
+                   "ip -4 address show dev " OUR_NIC " | sed -n 's/^ *inet \\([^ ]*\\).*/\\1/p'");
+    vmcGuestExpect(guest, "1\n", "ip route | grep -c '^default via 10.0.2.2 '");
+    vmcGuestExpect(guest, "ok 5 failed 0\n", "nettool --sequence 5 192.168.77.14 600");
+    g_assert_true(vmcHostWaitFinished(host, 5));
+}
+
+static const vmcGuestCase ownNetworkCases[] = {
+    { "/guest/nic/own-network", testOwnNetwork },
+};
+
 #define NIC_CASES(model, mtu)                                           \
     static const vmcGuestCase mtu##Cases[] = {                          \
         { "/guest/nic/" model "/mtu", mtu },                            \
@@ -138,6 +168,7 @@ main(int argc, char **argv)
         { bootVirtio, testMtuVirtioCases, G_N_ELEMENTS(testMtuVirtioCases), false },
         { bootE1000, testMtuE1000Cases, G_N_ELEMENTS(testMtuE1000Cases), false },
         { bootRtl8139, testMtuRtl8139Cases, G_N_ELEMENTS(testMtuRtl8139Cases), false },
+        { bootOwnNetwork, ownNetworkCases, G_N_ELEMENTS(ownNetworkCases), false },
     };
 
     return vmcGuestSuiteRun(argc, argv, suites, G_N_ELEMENTS(suites));

@@ -45,6 +45,12 @@ static const argvCase cases[] = {
     { "beside-user-network", "-netdev user,id=n -device e1000,netdev=n -vmchannel 600:null", NULL,
       "QEMU -netdev user,id=n -device e1000,netdev=n " OWN_NIC("52:54:00:76:6d:63"),
       RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "wide-user-network", "-nic user,net=10.0.0.0/255.0.0.0 -vmchannel 600:null", NULL,
+      "QEMU -nic user,net=10.0.0.0/255.0.0.0 " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "own-network", "-vmchannel 192.168.77.14:600:null -vmchannel network=192.168.77.5/28", NULL,
+      "QEMU -net nic -net user " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("192.168.77.5/28", "65520") " --vmchannel 192.168.77.14:600:null" },
     { "nic-none", "-nic none -vmchannel 600:null", NULL,
       "QEMU -nic none " OWN_NIC("52:54:00:76:6d:63"),
       RELAY("10.0.2.5/29", "65520") " --vmchannel 600:null" },
@@ -138,6 +144,17 @@ static const struct {
     { "-nic user -vmchannel 10.0.2.1:600:null",
       "unsupported configuration: vmchannel address '10.0.2.1' of port 600: accepted is "
       "10.0.2.4, beside a user-mode network" },
+    { "-nodefaults -vmchannel network=192.168.77.5/28 -vmchannel 192.168.77.5:600:null",
+      "unsupported configuration: vmchannel address '192.168.77.5' of port 600: accepted is "
+      "192.168.77.1 to 192.168.77.14, not the guest's own 192.168.77.5" },
+    { "-vmchannel network=10.0.2.130/28 -vmchannel 10.0.2.129:600:null",
+      "unsupported configuration: -vmchannel network '10.0.2.130/28': the guest's user-mode "
+      "network has 10.0.2.0/24" },
+    { "-vmchannel network=192.168.77.5/28 -vmchannel network=192.168.77.5/28",
+      "unsupported configuration: -vmchannel 'network=192.168.77.5/28': a network is given already" },
+    { "-vmchannel network=192.168.77.15/28",
+      "invalid argument: -vmchannel 'network=192.168.77.15/28': expected network=ADDRESS/PREFIX, "
+      "the guest's IPv4 address and a prefix from 8 to 31" },
     { "-netdev socket,id=hostua-vmchannel -netdev socket,id=hostua-vmchannel",
       "unsupported configuration: -netdev id 'hostua-vmchannel' is given twice" },
 };

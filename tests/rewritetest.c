@@ -50,6 +50,33 @@ testWithoutNic(void)
     }
 }
 
+/* Another hypervisor's domain is shown as it is, whatever its arguments look like. */
+static void
+testForeignReverse(void)
+{
+    g_autofree char *stock = golden("unix-connect.stock.xml");
+    g_auto(GStrv) parts = g_strsplit(stock, "<domain type='qemu'", 2);
+    g_autofree char *foreign = g_strjoinv("<domain type='hvf'", parts);
+    g_autofree char *back = vmcDomainRewriteReverse(foreign, &options);
+
+    g_assert_cmpint(g_strv_length(parts), ==, 2);
+    g_assert_cmpstr(back, ==, foreign);
+}
+
+/* A network without its NIC could not be shown: it stays an argument. */
+static void
+testNetworkWithoutNic(void)
+{
+    const vmcRewriteOptions without = { .emulatorDir = DIR, .withoutNic = true };
+    g_autofree char *xml = golden("nic-ip-without-channels.xml");
+    g_autofree char *stock = vmcDomainRewriteForward(xml, &without);
+    g_autofree char *back = NULL;
+
+    g_assert_nonnull(strstr(stock, "network=192.168.77.5/28"));
+    back = vmcDomainRewriteReverse(stock, &options);
+    g_assert_nonnull(strstr(back, "network=192.168.77.5/28"));
+}
+
 static const struct {
     const char *arch;
     const char *given;          /* options' emulator */
@@ -499,6 +526,8 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/rewrite/foreign-reverse", testForeignReverse);
+    g_test_add_func("/rewrite/network-without-nic", testNetworkWithoutNic);
     g_test_add_func("/rewrite/without-nic", testWithoutNic);
     g_test_add_func("/rewrite/emulator", testEmulator);
     g_test_add_func("/rewrite/emulator-spelling", testEmulatorSpelling);

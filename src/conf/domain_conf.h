@@ -14,6 +14,7 @@
 #include <libxml/tree.h>
 
 #include "conf/domain_chr.h"
+#include "conf/network.h"
 
 /* A character device: what it says by name, and the rest as it was written. */
 typedef struct {
@@ -78,18 +79,24 @@ typedef struct {
     GPtrArray *channelNodes;    /* xmlNodePtr, borrowed: the elements they were read from */
     GPtrArray *others;          /* vmcChrDef *, owned: the other character devices */
     GPtrArray *nics;            /* xmlNodePtr, borrowed: each <interface type='vmchannel'> */
-    bool userNic;               /* also has an <interface type='user'> */
+    bool hasNetwork;            /* the NIC has an <ip> */
+    vmcNetwork network;         /* what it says */
+    bool userNic;               /* also has a user-mode NIC on 10.0.2.0/24 */
 } vmcDomainDef;
 
 void vmcDomainDefFree(vmcDomainDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcDomainDef, vmcDomainDefFree)
+
+/* vmcDomainIsForeign: whether @domain is another hypervisor's than QEMU. */
+bool vmcDomainIsForeign(xmlNodePtr domain);
 
 /*
  * vmcDomainDefParse:
  * Reads the devices of @domain, a <domain> or <inactiveDomain>; the short form
  * of 2009 (an interface with the channel in it) gives a channel whose node is
  * the interface. A device of libvirt's own that makes no sense is left to
- * libvirt; in another hypervisor's domain ours are an error. Returns what the caller frees, or NULL with an error.
+ * libvirt; in another hypervisor's domain ours are an error. Returns what the
+ * caller frees, or NULL with an error.
  */
 vmcDomainDef *vmcDomainDefParse(xmlNodePtr domain);
 

@@ -98,6 +98,43 @@ shortFormParse(xmlNodePtr source, xmlNodePtr target)
     return vmcChannelValidate(channel) < 0 ? NULL : g_steal_pointer(&channel);
 }
 
+/* An <ip> gives the guest's address and its network. */
+static int
+networkParse(vmcDomainDef *def, xmlNodePtr ip)
+{
+    g_autofree char *family = vmcXmlAttribute(ip, "family");
+    g_autofree char *address = vmcXmlAttribute(ip, "address");
+    g_autofree char *prefix = vmcXmlAttribute(ip, "prefix");
+    g_autofree char *peer = vmcXmlAttribute(ip, "peer");
+    g_autofree char *text = g_strdup_printf("%s/%s", address ? address : "", prefix ? prefix : "");
+
+    if ((family && !g_str_equal(family, "ipv4")) || peer || def->hasNetwork) {
+        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "%s in <ip> of " NIC_ELEMENT ": it can have one IPv4 address of the guest, and no peer",
+                       peer ? "attribute 'peer'" : def->hasNetwork ? "a second address"
+                                                                   : "another family");
+        return -1;
+    }
+    if (!vmcNetworkFromString(text, &def->network)) {
+        vmcReportError(VIR_ERR_XML_ERROR,
+                       "invalid 'address' and 'prefix' attributes '%s' in <ip> of " NIC_ELEMENT ": expected the guest's IPv4 address, and a prefix from %d to %d",
+                       text, VMC_NETWORK_PREFIX_MIN, VMC_NETWORK_PREFIX_MAX);
+        return -1;
+    }
+    def->hasNetwork = true;
+    return 0;
+}
+
+static int
+networksParse(vmcDomainDef *def, xmlNodePtr nic)
+{
+    for (xmlNodePtr node = vmcXmlFirst(nic); node; node = vmcXmlNext(node)) {
+        if (vmcXmlIs(node, "ip") && networkParse(def, node) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int
 nicParse(vmcDomainDef *def, xmlNodePtr node)
 {
@@ -107,6 +144,8 @@ nicParse(vmcDomainDef *def, xmlNodePtr node)
     vmcChannel *channel;
 
     g_ptr_array_add(def->nics, node);
+    if (networksParse(def, node) < 0)
+        return -1;
     if (!source && !path)
         return 0;
     channel = shortFormParse(source, target);
@@ -116,12 +155,28 @@ nicParse(vmcDomainDef *def, xmlNodePtr node)
     return 0;
 }
 
+/* Whether a user-mode NIC has the default network; an <ip> may say another. */
+static bool
+userNicMeetsDefault(xmlNodePtr nic)
+{
+    for (xmlNodePtr ip = vmcXmlFirst(nic); ip; ip = vmcXmlNext(ip)) {
+        g_autofree char *family = vmcXmlAttribute(ip, "family");
+        g_autofree char *address = vmcXmlAttribute(ip, "address");
+        g_autofree char *prefix = vmcXmlAttribute(ip, "prefix");
+        g_autofree char *net = g_strjoin("/", address ? address : "", prefix, NULL);
+
+        if (vmcXmlIs(ip, "ip") && g_strcmp0(family, "ipv6") != 0)
+            return vmcNetworkMeetsDefault(net);
+    }
+    return true;
+}
+
 static int
 interfaceParse(vmcDomainDef *def, xmlNodePtr node)
 {
     g_autofree char *type = vmcXmlAttribute(node, "type");
 
-    if (g_strcmp0(type, "user") == 0)
+    if (g_strcmp0(type, "user") == 0 && userNicMeetsDefault(node))
         def->userNic = true;
     return g_strcmp0(type, "vmchannel") == 0 ? nicParse(def, node) : 0;
 }
@@ -186,15 +241,30 @@ deviceParse(vmcDomainDef *def, xmlNodePtr node)
     return 0;
 }
 
+/* The domain's type when it is not QEMU's. A missing one is for libvirt to report. */
+static char *
+foreignType(xmlNodePtr domain)
+{
+    g_autofree char *type = vmcXmlAttribute(domain, "type");
+
+    return type && !g_str_equal(type, "qemu") && !g_str_equal(type, "kvm")
+               ? g_steal_pointer(&type) : NULL;
+}
+
+bool
+vmcDomainIsForeign(xmlNodePtr domain)
+{
+    g_autofree char *type = foreignType(domain);
+
+    return type;
+}
+
 vmcDomainDef *
 vmcDomainDefParse(xmlNodePtr domain)
 {
     g_autoptr(vmcDomainDef) def = g_new0(vmcDomainDef, 1);
-    g_autofree char *type = vmcXmlAttribute(domain, "type");
 
-    /* A missing type is for libvirt to report. */
-    if (type && !g_str_equal(type, "qemu") && !g_str_equal(type, "kvm"))
-        def->foreignType = g_steal_pointer(&type);
+    def->foreignType = foreignType(domain);
     def->channels = g_ptr_array_new_with_free_func(channelFree);
     def->channelNodes = g_ptr_array_new();
     def->others = g_ptr_array_new_with_free_func(chrDefFree);
@@ -310,25 +380,22 @@ validateTargets(const vmcDomainDef *def)
     return 0;
 }
 
-/* The network has 10.0.2.1–10.0.2.4; a user-mode NIC owns all but the last. */
 static int
 validateAddresses(const vmcDomainDef *def)
 {
-    static const char *const network[] = { "10.0.2.1", "10.0.2.2", "10.0.2.3", "10.0.2.4" };
-    const char *const *usable = def->userNic ? network + 3 : network;
-    int n = def->userNic ? 1 : G_N_ELEMENTS(network);
+    vmcNetwork network = def->hasNetwork ? def->network : vmcNetworkDefault(def->userNic);
+    g_autofree char *accepted = vmcNetworkAccepted(&network);
+    bool squeezed = def->userNic && !def->hasNetwork;
 
     for (guint i = 0; i < def->channels->len; i++) {
         const vmcChannel *channel = g_ptr_array_index(def->channels, i);
-        g_autofree char *accepted = vmcEnumList(usable, n);
 
-        if (vmcEnumFind(usable, n, channel->address) >= 0)
+        if (vmcNetworkHas(&network, channel->address))
             continue;
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "'address' attribute '%s' in <target> of <%s>: expected %s%s",
                        channel->address, vmcChrDeviceTypeToString(channel->element), accepted,
-                       def->userNic ? ", since the domain has a user-mode NIC on the same network"
-                                    : "");
+                       squeezed ? ", since the domain has a user-mode NIC on the same network" : "");
         return -1;
     }
     return 0;
@@ -337,15 +404,17 @@ validateAddresses(const vmcDomainDef *def)
 static int
 validateNic(const vmcDomainDef *def)
 {
+    g_autofree char *network = vmcNetworkToString(&def->network);
+
     if (def->nics->len > 1) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "%u " NIC_ELEMENT " elements: a domain can have one", def->nics->len);
         return -1;
     }
-    if (def->nics->len == 1 && vmcXmlChild(g_ptr_array_index(def->nics, 0), "ip")) {
+    if (def->hasNetwork && def->userNic && vmcNetworkMeetsDefault(network)) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "<ip> in " NIC_ELEMENT ": the network of channels is always %s/29",
-                       "10.0.2.0");
+                       "network '%s' in <ip> of " NIC_ELEMENT ": the domain's user-mode NIC has 10.0.2.0/24",
+                       network);
         return -1;
     }
     return 0;

@@ -247,6 +247,16 @@ nicMtuForward(forward *f, xmlNodePtr nic)
     return 0;
 }
 
+/* The network is an argument by now: libvirt refuses <ip> on the stock form's type. */
+static void
+nicNetworkForward(forward *f, xmlNodePtr nic)
+{
+    xmlNodePtr node = vmcXmlChild(nic, "ip");
+
+    if (node)
+        vmcXmlEditRemove(f->edit, node);
+}
+
 /* The short form's channel is an argument by now; its elements go. */
 static void
 nicShortFormForward(forward *f, xmlNodePtr nic)
@@ -289,6 +299,7 @@ nicForward(forward *f, xmlNodePtr nic)
         return -1;
     vmcXmlEditAttribute(f->edit, nic, "type", VMC_STOCK_NIC_TYPE);
     nicShortFormForward(f, nic);
+    nicNetworkForward(f, nic);
     if (!vmcXmlFirst(nic)) {
         g_autofree char *indent = vmcXmlEditIndent(f->edit, nic);
         g_autofree char *inner = g_strconcat(indent, "  ", NULL);
@@ -398,6 +409,14 @@ argumentAdd(forward *f, GPtrArray *lines, const char *prefix, const char *value)
     g_ptr_array_add(lines, g_strdup_printf("<%sarg value='%s'/>", prefix, text));
 }
 
+/* An option of ours with its value. */
+static void
+optionAdd(forward *f, GPtrArray *lines, const char *prefix, const char *value)
+{
+    argumentAdd(f, lines, prefix, VMC_STOCK_OPTION);
+    argumentAdd(f, lines, prefix, value);
+}
+
 /* The last <qemu:arg> of @commandline. */
 static xmlNodePtr
 lastArgument(xmlNodePtr commandline)
@@ -411,7 +430,7 @@ lastArgument(xmlNodePtr commandline)
     return last;
 }
 
-/* The channels as arguments, behind the user's own. */
+/* The channels and their network as arguments, behind the user's own. */
 static void
 argumentsForward(forward *f)
 {
@@ -424,14 +443,18 @@ argumentsForward(forward *f)
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *text = NULL;
 
-    if (f->def->channels->len == 0)
+    if (f->def->channels->len == 0 && !f->def->hasNetwork)
         return;
     prefix = prefixOf(f, commandline);
+    if (f->def->hasNetwork) {
+        g_autofree char *value = vmcQemuNetworkFormat(&f->def->network);
+
+        optionAdd(f, lines, prefix, value);
+    }
     for (guint i = 0; i < f->def->channels->len; i++) {
         g_autofree char *value = vmcQemuChannelFormat(g_ptr_array_index(f->def->channels, i));
 
-        argumentAdd(f, lines, prefix, VMC_STOCK_OPTION);
-        argumentAdd(f, lines, prefix, value);
+        optionAdd(f, lines, prefix, value);
     }
     text = joinLines(lines, inner);
     if (last)

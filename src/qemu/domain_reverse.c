@@ -68,6 +68,22 @@ behindMtu(xmlNodePtr nic)
     return NULL;
 }
 
+/* The network as libvirt writes the address of a NIC, behind the MAC. */
+static void
+networkReverse(reverse *r, xmlNodePtr nic)
+{
+    g_autofree char *text = vmcNetworkToString(&r->stock->network);
+    g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+    g_autofree char *ip = g_strdup_printf("<ip address='%s' family='ipv4' prefix='%s'/>", parts[0],
+                                          parts[1]);
+    xmlNodePtr mac = vmcXmlChild(nic, "mac");
+
+    if (mac)
+        vmcXmlEditInsertAfter(r->edit, mac, ip);
+    else
+        vmcXmlEditInsertFirst(r->edit, nic, ip);
+}
+
 /* Whether nothing but what is removed, and white space, stands in @element. */
 static bool
 isEmptied(const reverse *r, xmlNodePtr element)
@@ -105,6 +121,8 @@ nicReverse(reverse *r)
         removeUpwards(r, r->stock->mtu);
     }
     vmcXmlEditRemove(r->edit, vmcXmlChild(nic, "alias"));
+    if (r->stock->hasNetwork)
+        networkReverse(r, nic);
 }
 
 static void

@@ -77,6 +77,10 @@ validate(vmcDomainDef *def, const vmcStockDef *stock)
 
     takeStockChannels(def, stock, all);
     whole.channels = all;
+    if (stock->hasNetwork) {
+        whole.hasNetwork = true;
+        whole.network = stock->network;
+    }
     return vmcDomainDefValidate(&whole);
 }
 
@@ -117,8 +121,11 @@ forwardDomain(rewriting *r, xmlNodePtr domain)
 static int
 reverseDomain(rewriting *r, xmlNodePtr domain)
 {
-    g_autoptr(vmcStockDef) stock = vmcStockDefParse(domain, r->options);
+    g_autoptr(vmcStockDef) stock = NULL;
 
+    if (vmcDomainIsForeign(domain))
+        return 0;
+    stock = vmcStockDefParse(domain, r->options);
     if (!vmcStockDefIsOurs(stock))
         return 0;
     return editStart(r) < 0 ? -1 : vmcDomainReverse(r->edit, domain, stock, r->options);

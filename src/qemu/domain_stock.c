@@ -92,6 +92,25 @@ argumentFrom(xmlNodePtr node)
     return node;
 }
 
+/* Takes the value of one -vmchannel; false: it is nothing that we could show. */
+static bool
+optionParse(vmcStockDef *stock, const char *value)
+{
+    vmcChannel *channel;
+
+    /* The network is shown in the NIC. */
+    if (vmcQemuNetworkIs(value)) {
+        if (!stock->nic || stock->hasNetwork || vmcQemuNetworkParse(value, &stock->network) < 0)
+            return false;
+        stock->hasNetwork = true;
+        return true;
+    }
+    channel = vmcQemuChannelParse(value);
+    if (channel)
+        g_ptr_array_add(stock->channels, channel);
+    return channel;
+}
+
 static void
 commandlineParse(vmcStockDef *stock, xmlNodePtr commandline)
 {
@@ -101,11 +120,9 @@ commandlineParse(vmcStockDef *stock, xmlNodePtr commandline)
     while (argument) {
         xmlNodePtr next = argumentFrom(vmcXmlNext(argument));
         g_autofree char *value = vmcXmlAttribute(next, "value");
-        vmcChannel *channel = value && attributeIs(argument, "value", VMC_STOCK_OPTION)
-                                  ? vmcQemuChannelParse(value) : NULL;
 
-        if (channel) {
-            g_ptr_array_add(stock->channels, channel);
+        if (value && attributeIs(argument, "value", VMC_STOCK_OPTION) &&
+            optionParse(stock, value)) {
             g_ptr_array_add(stock->arguments, argument);
             g_ptr_array_add(stock->arguments, next);
             next = argumentFrom(vmcXmlNext(next));
@@ -198,10 +215,13 @@ vmcStockDefParse(xmlNodePtr domain, const vmcRewriteOptions *options)
             devicesParse(stock, node, options);
         else if (vmcXmlIs(node, "metadata"))
             metadataParse(stock, node);
-        else if (vmcXmlIsNs(node, VMC_STOCK_URI, "commandline"))
-            commandlineParse(stock, node);
         else if (vmcXmlIsNs(node, VMC_STOCK_URI, "override"))
             overrideParse(stock, node);
+    }
+    /* Afterwards: what an argument is depends on the NIC. */
+    for (xmlNodePtr node = vmcXmlFirst(domain); node; node = vmcXmlNext(node)) {
+        if (vmcXmlIsNs(node, VMC_STOCK_URI, "commandline"))
+            commandlineParse(stock, node);
     }
     vmcErrorReset();
     return stock;

@@ -30,7 +30,9 @@ typedef struct {
     xmlNodePtr override;        /* the last <qemu:override> */
     xmlNodePtr device;          /* in one of them, what overrides our NIC */
     xmlNodePtr mtu;             /* therein, the property host_mtu as we write it */
-    GPtrArray *arguments;       /* xmlNodePtr: two <qemu:arg> for each channel */
+    GPtrArray *arguments;       /* xmlNodePtr: two <qemu:arg> for each channel and the network */
+    bool hasNetwork;            /* there is a NIC of ours, and an argument says its network */
+    vmcNetwork network;
     GPtrArray *channels;        /* vmcChannel *, owned */
     xmlNodePtr record;          /* in <metadata>: the channels that it runs with */
 } vmcStockDef;

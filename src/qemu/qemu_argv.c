@@ -9,7 +9,6 @@
 
 #include "qemu/qemu_argv.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,14 +18,6 @@
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
-
-/*
- * The guest's address and the network's size. With a user-mode network beside
- * it, which routes 10.0.2.0/24, ours is only the pair 10.0.2.4 and .5.
- */
-#define GUEST_ADDRESS "10.0.2.5"
-#define PREFIX_ALONE 29
-#define PREFIX_BESIDE_USER 31
 
 /* The MAC of a NIC that we add to a guest without a uuid. */
 #define DEFAULT_MAC "52:54:00:76:6d:63"
@@ -80,7 +71,7 @@ optionName(const char *arg)
 static bool
 isDefaultUserNet(const char *type, const char *net)
 {
-    return g_strcmp0(type, "user") == 0 && (!net || g_str_has_prefix(net, "10.0.2."));
+    return g_strcmp0(type, "user") == 0 && vmcNetworkMeetsDefault(net);
 }
 
 static void
@@ -92,10 +83,25 @@ noteNetwork(argvReader *reader, const char *type, const char *net)
 }
 
 static int
+readVmchannelNetwork(vmcQemuArgv *plan, const char *value)
+{
+    if (plan->hasNetwork) {
+        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED, "-vmchannel '%s': a network is given already",
+                       value);
+        return -1;
+    }
+    plan->hasNetwork = true;
+    return vmcQemuNetworkParse(value, &plan->network);
+}
+
+static int
 readVmchannel(argvReader *reader, const char *value)
 {
-    vmcChannel *channel = vmcQemuChannelParse(value);
+    vmcChannel *channel;
 
+    if (vmcQemuNetworkIs(value))
+        return readVmchannelNetwork(reader->plan, value);
+    channel = vmcQemuChannelParse(value);
     if (!channel)
         return -1;
     g_ptr_array_add(reader->plan->channels, channel);
@@ -315,21 +321,34 @@ readArgument(argvReader *reader, const char *const *args)
     return 2;
 }
 
+/* Settles the network, once all arguments are read. */
+static int
+settleNetwork(vmcQemuArgv *plan)
+{
+    g_autofree char *given = plan->hasNetwork ? vmcNetworkToString(&plan->network) : NULL;
+
+    if (!given) {
+        plan->network = vmcNetworkDefault(plan->userNet);
+        return 0;
+    }
+    if (!plan->userNet || !vmcNetworkMeetsDefault(given))
+        return 0;
+    vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                   "-vmchannel network '%s': the guest's user-mode network has 10.0.2.0/24", given);
+    return -1;
+}
+
 static int
 checkAddress(const vmcQemuArgv *plan, const vmcChannel *channel)
 {
-    unsigned int prefix = plan->userNet ? PREFIX_BESIDE_USER : PREFIX_ALONE;
-    uint32_t mask = 0xffffffffU << (32 - prefix);
-    uint32_t guest = ntohl(inet_addr(GUEST_ADDRESS));
-    uint32_t address = ntohl(inet_addr(channel->address));
+    g_autofree char *accepted = vmcNetworkAccepted(&plan->network);
 
-    if ((address & mask) == (guest & mask) && address < guest &&
-        (address != (guest & mask) || plan->userNet))
+    if (vmcNetworkHas(&plan->network, channel->address))
         return 0;
     vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                   "vmchannel address '%s' of port %u: accepted is %s",
-                   channel->address, channel->port,
-                   plan->userNet ? "10.0.2.4, beside a user-mode network" : "10.0.2.1 to 10.0.2.4");
+                   "vmchannel address '%s' of port %u: accepted is %s%s", channel->address,
+                   channel->port, accepted,
+                   plan->userNet && !plan->hasNetwork ? ", beside a user-mode network" : "");
     return -1;
 }
 
@@ -428,7 +447,7 @@ vmcQemuArgvParse(const char *const *args, const char *const *configs)
     if (taken < 0)
         return NULL;
     settleNic(&reader);
-    if (checkChannels(plan) < 0)
+    if (settleNetwork(plan) < 0 || checkChannels(plan) < 0)
         return NULL;
     return g_steal_pointer(&plan);
 }
@@ -508,9 +527,7 @@ char **
 vmcQemuArgvFormatRelay(const vmcQemuArgv *plan, const char *relay, const char *linkFd)
 {
     g_autoptr(GStrvBuilder) argv = g_strv_builder_new();
-    g_autofree char *network =
-        g_strdup_printf("%s/%d", GUEST_ADDRESS,
-                        plan->userNet ? PREFIX_BESIDE_USER : PREFIX_ALONE);
+    g_autofree char *network = vmcNetworkToString(&plan->network);
     g_autofree char *mtu = g_strdup_printf("%u", plan->mtu);
 
     addList(argv, (const char *const []){

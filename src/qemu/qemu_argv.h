@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "conf/domain_chr.h"
+#include "conf/network.h"
 
 /* What an argument list asks for. Read it, do not write it. */
 typedef struct {
@@ -19,6 +20,8 @@ typedef struct {
     int netdev;             /* index in args of libvirt's netdev value, or -1 */
     bool addDefaultNet;     /* our NIC would suppress QEMU's default one */
     bool userNet;           /* QEMU's user-mode network has 10.0.2.0/24 */
+    bool hasNetwork;        /* a -vmchannel network= was given */
+    vmcNetwork network;     /* of the channels, given or not */
     char *nicDriver;        /* of the NIC that carries the channels */
     unsigned int mtu;       /* that this NIC takes, in IP bytes */
     char *mac;              /* of our own NIC, when libvirt gave none */

@@ -480,3 +480,29 @@ vmcQemuChannelFormat(const vmcChannel *channel)
     keysFormat(&keys, out);
     return g_string_free(out, FALSE);
 }
+
+#define NETWORK_KEY "network="
+
+bool
+vmcQemuNetworkIs(const char *value)
+{
+    return g_str_has_prefix(value, NETWORK_KEY);
+}
+
+int
+vmcQemuNetworkParse(const char *value, vmcNetwork *network)
+{
+    if (vmcQemuNetworkIs(value) && vmcNetworkFromString(value + strlen(NETWORK_KEY), network))
+        return 0;
+    reportValue(value, "expected " NETWORK_KEY "ADDRESS/PREFIX, the guest's IPv4 address and a prefix from %d to %d",
+                VMC_NETWORK_PREFIX_MIN, VMC_NETWORK_PREFIX_MAX);
+    return -1;
+}
+
+char *
+vmcQemuNetworkFormat(const vmcNetwork *network)
+{
+    g_autofree char *text = vmcNetworkToString(network);
+
+    return g_strconcat(NETWORK_KEY, text, NULL);
+}

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "conf/domain_chr.h"
+#include "conf/network.h"
 
 /*
  * vmcQemuChannelParse:
@@ -26,3 +27,17 @@ vmcChannel *vmcQemuChannelParse(const char *value);
  * frees it. Cannot fail for what vmcChannelValidate() accepts.
  */
 char *vmcQemuChannelFormat(const vmcChannel *channel);
+
+/*
+ * The option's other value says the network of all channels when it is not the
+ * default: network=ADDRESS/PREFIX, the guest's own address.
+ *
+ * vmcQemuNetworkIs: whether @value is that one, well-formed or not.
+ */
+bool vmcQemuNetworkIs(const char *value);
+
+/* vmcQemuNetworkParse: 0, or -1 with an error that says what is accepted. */
+int vmcQemuNetworkParse(const char *value, vmcNetwork *network);
+
+/* vmcQemuNetworkFormat: the value, which the caller frees. */
+char *vmcQemuNetworkFormat(const vmcNetwork *network);
