@@ -122,6 +122,7 @@ static const vmcMessageType answers[] = {
 static bool
 workerOpens(vmcBroker *broker, const vmcMessage *message)
 {
+    vmcMessageType answer;
     vmcSourceResult result;
     brokerConn *conn;
     int fd = -1;
@@ -136,8 +137,9 @@ workerOpens(vmcBroker *broker, const vmcMessage *message)
     if (result == VMC_SOURCE_REFUSED)
         g_clear_pointer(&conn, g_free);
     vmcLedgerOpen(broker->ledger, message, conn);
-    if (answers[result] != VMC_MESSAGE_LAST)
-        workerAnswer(broker, message->id, answers[result], fd);
+    answer = result == VMC_SOURCE_DONE && fd < 0 ? VMC_MESSAGE_BROKER_NULL : answers[result];
+    if (answer != VMC_MESSAGE_LAST)
+        workerAnswer(broker, message->id, answer, fd);
     return true;
 }
 

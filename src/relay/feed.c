@@ -127,13 +127,29 @@ vmcFeedLayers(const vmcFeed *feed)
     return feed->layers;
 }
 
+/* All or none: one that is missing would be taken for another. */
+static int
+duplicate(const int *fds, unsigned int n, int *copies)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+        if (copies[i] >= 0)
+            continue;
+        while (i > 0)
+            close(copies[--i]);
+        return -1;
+    }
+    return 0;
+}
+
 int
 vmcFeedAdd(vmcFeed *feed, vmcPumpKind kind, int in, int out)
 {
     vmcMessage message = { .type = VMC_MESSAGE_BROKER_PUMP, .value = kind };
-    int pair[2];
+    const int sides[] = { out, in };
+    unsigned int n = (out >= 0) + (in >= 0);
     int fds[VMC_MESSAGE_FDS];
-    unsigned int n = 1;
+    int pair[2];
 
     if (feed->child.pid == 0 &&
         (g_get_monotonic_time() < feed->notBefore || start(feed) < 0))
@@ -142,10 +158,11 @@ vmcFeedAdd(vmcFeed *feed, vmcPumpKind kind, int in, int out)
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
     fds[0] = pair[1];
-    if (out >= 0 && (fds[n] = fcntl(out, F_DUPFD_CLOEXEC, 0)) >= 0)
-        n++;
-    if (in >= 0 && (fds[n] = fcntl(in, F_DUPFD_CLOEXEC, 0)) >= 0)
-        n++;
-    post(feed, &message, fds, n);
+    if (duplicate(sides, n, fds + 1) < 0) {
+        close(pair[0]);
+        close(pair[1]);
+        return -1;
+    }
+    post(feed, &message, fds, 1 + n);
     return pair[0];
 }

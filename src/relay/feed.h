@@ -26,6 +26,6 @@ unsigned int vmcFeedLayers(const vmcFeed *feed);
  * vmcFeedAdd:
  * Has the pump move bytes between a new socket, which is returned for the
  * worker, and the host side: written to @out, read from @in; -1 where there is
- * none. They stay the caller's. Returns -1 when there is no pump to be had.
+ * none, and never @in alone. They stay the caller's. Returns -1 when there is no pump to be had.
  */
 int vmcFeedAdd(vmcFeed *feed, vmcPumpKind kind, int in, int out);

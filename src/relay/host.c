@@ -260,17 +260,19 @@ void
 vmcHostsAnswer(vmcHosts *hosts, const vmcMessage *answer, int fd)
 {
     vmcHost *host = g_hash_table_lookup(hosts->hosts, GUINT_TO_POINTER(answer->id));
+    bool refused = answer->type == VMC_MESSAGE_BROKER_REFUSED ||
+        (answer->type == VMC_MESSAGE_BROKER_OPENED && fd < 0);
 
     if (!host || host->driver) {
         vmcFdClose(&fd);        /* the guest has given up meanwhile */
         return;
     }
-    if (answer->type == VMC_MESSAGE_BROKER_OPENED)
+    if (!refused && answer->type != VMC_MESSAGE_BROKER_ACCEPTING)
         attach(host, fd);
-    if (answer->type == VMC_MESSAGE_BROKER_REFUSED && host->opened)
+    if (refused && host->opened)
         vmcEndpointConnReset(hosts->endpoint, host->conn);
     else
-        answerGuest(host, answer->type != VMC_MESSAGE_BROKER_REFUSED);
+        answerGuest(host, !refused);
 }
 
 /* Each request has a number of its own; 0 is none. */

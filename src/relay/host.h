@@ -31,8 +31,9 @@ typedef struct {
 } vmcHostChannel;
 
 /*
- * vmcHostsAnswer: the broker's answer (OPENED, ACCEPTING or REFUSED) to a
- * request; @fd, -1 without one, is closed here when nobody waits for it.
+ * vmcHostsAnswer: the broker's answer (OPENED, NULL, ACCEPTING or REFUSED) to a
+ * request; @fd, -1 without one, is closed here when nobody waits for it. OPENED
+ * without one is a refusal: it was lost, since we have no room for it.
  */
 void vmcHostsAnswer(vmcHosts *hosts, const vmcMessage *answer, int fd);
 

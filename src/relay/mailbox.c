@@ -138,7 +138,13 @@ vmcMailboxTake(int fd, vmcMessageWay way, vmcMessage *message, int fds[VMC_MESSA
     if (len < 0 && errno == EAGAIN)
         return 0;
     if (len > 0 && fds)
-        *nfds = n = takeFds(&packet, fds);
+        n = takeFds(&packet, fds);
+    if (packet.msg_flags & MSG_CTRUNC) {
+        while (n > 0)
+            close(fds[--n]);
+    }
+    if (fds)
+        *nfds = n;
     if (len > 0 && (packet.msg_flags & MSG_TRUNC) == 0 &&
         vmcMessageCheck(message, (size_t)len, n, way))
         return 1;

@@ -35,7 +35,8 @@ void vmcMailboxTell(int fd, const vmcMessage *message);
  * vmcMailboxTake:
  * The next message that came @way: 1; 0: none waits; -1: the other side is gone
  * or sent something else. With @fds its descriptors are the caller's, *@nfds of
- * them, close-on-exec; without, there must be none and the kernel drops any.
+ * them, close-on-exec; none, when this process has no room for all of them.
+ * Without, there must be none and the kernel drops any.
  */
 int vmcMailboxTake(int fd, vmcMessageWay way, vmcMessage *message, int fds[VMC_MESSAGE_FDS],
                    unsigned int *nfds);

@@ -25,10 +25,11 @@ typedef enum {
     VMC_MESSAGE_BROKER_CHANNEL, /* a channel's number, address and port */
     VMC_MESSAGE_BROKER_KNOWN,   /* a connection of a worker that is dead */
     VMC_MESSAGE_BROKER_SERVE,   /* all is told: begin */
-    VMC_MESSAGE_BROKER_OPENED,  /* the host side is there; none with it: a null */
+    VMC_MESSAGE_BROKER_OPENED,  /* the host side is there; none with it: lost */
+    VMC_MESSAGE_BROKER_NULL,    /* there is none: bytes go nowhere */
     VMC_MESSAGE_BROKER_ACCEPTING, /* it will come; the guest may go on */
     VMC_MESSAGE_BROKER_REFUSED,
-    VMC_MESSAGE_BROKER_PUMP,    /* pump.h; value: the kind; fds: guest, in, out */
+    VMC_MESSAGE_BROKER_PUMP,    /* pump.h; value: the kind; fds: guest, out, in */
     VMC_MESSAGE_BROKER_LOG,     /* the log of all that is pumped */
     VMC_MESSAGE_LAST
 } vmcMessageType;

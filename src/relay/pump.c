@@ -375,6 +375,15 @@ isDone(const pumpConn *conn)
     return conn->hostEnd && bufferLen(conn->down) == 0;
 }
 
+static void
+runLater(pumpConn *conn)
+{
+    GQueue *again = &conn->owner->again;
+
+    if (!g_queue_find(again, conn))
+        g_queue_push_tail(again, conn);
+}
+
 static void startNext(pump *p);
 
 static void
@@ -398,8 +407,8 @@ connRun(pumpConn *conn)
     if (isDone(conn)) {
         connFree(conn);
         startNext(p);
-    } else if (moved && !g_queue_find(&p->again, conn)) {
-        g_queue_push_tail(&p->again, conn);
+    } else if (moved) {
+        runLater(conn);
     }
 }
 
@@ -503,7 +512,8 @@ leave(pump *p)
         pumpConn *conn = item->data;
 
         conn->hostEnd = true;
-        g_queue_push_tail(&p->again, conn);
+        if (conn->started)      /* the others when it is their turn */
+            runLater(conn);
     }
 }
 
@@ -519,7 +529,7 @@ mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
     while ((got = vmcMailboxTake(p->mailbox.fd, VMC_MESSAGE_TO_PUMP, &message, fds, &nfds)) > 0) {
         if (message.type == VMC_MESSAGE_BROKER_LOG)
             p->log = fds[0];
-        else if (message.value < VMC_PUMP_LAST)
+        else if (message.value < VMC_PUMP_LAST && nfds > 0)
             connNew(p, message.value, fds, nfds);
     }
     if (got < 0)

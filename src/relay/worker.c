@@ -226,6 +226,7 @@ static bool (*const told[VMC_MESSAGE_LAST])(worker *w, const vmcMessage *message
     [VMC_MESSAGE_BROKER_KNOWN] = toldKnown,
     [VMC_MESSAGE_BROKER_SERVE] = toldServe,
     [VMC_MESSAGE_BROKER_OPENED] = toldAnswer,
+    [VMC_MESSAGE_BROKER_NULL] = toldAnswer,
     [VMC_MESSAGE_BROKER_ACCEPTING] = toldAnswer,
     [VMC_MESSAGE_BROKER_REFUSED] = toldAnswer,
 };
