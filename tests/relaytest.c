@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -382,6 +383,33 @@ testBindHostFirst(const char *dir)
     vmcLinkSendText(conn, "hello");
     hostHears(stays, "hello");
     close(stays);
+}
+
+/*
+ * The guest leaves and a host program dials in one turn of the broker's: that
+ * one is the next guest's.
+ */
+static void
+testBindBothAtOnce(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait", path);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    vmcLinkConn *gone = vmcLinkConnect(guest, 600), *conn;
+    int host;
+
+    kill(broker, SIGSTOP);
+    vmcLinkReset(gone);
+    /* The worker's own answer shows that it has taken the reset. */
+    g_assert_true(vmcLinkConnect(guest, 700)->refused);
+    host = hostDial(path);
+    kill(broker, SIGCONT);
+    conn = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(conn, "here");
+    hostHears(host, "here");
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-broker"), ==, broker);
+    close(host);
 }
 
 /* A guest that gives up does not take the next guest's client. */
@@ -987,6 +1015,67 @@ testLimit(const char *dir)
     g_assert_true(vmcLinkConnect(guest, 600)->connected);
 }
 
+/* RLIM_INFINITY: as many as it may have. */
+static void
+limitDescriptors(pid_t pid, rlim_t count)
+{
+    struct rlimit limit;
+
+    g_assert_cmpint(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), ==, 0);
+    limit.rlim_cur = MIN(count, limit.rlim_max);
+    g_assert_cmpint(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), ==, 0);
+}
+
+/* A worker without room for a host side refuses: no byte goes nowhere. */
+static void
+testWorkerFull(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path), hosts[4];
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+
+    limitDescriptors(worker, descriptorsOf(worker) + G_N_ELEMENTS(hosts));
+    for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++) {
+        g_assert_true(vmcLinkConnect(guest, 600)->connected);
+        hosts[i] = hostAccept(listener);
+    }
+    for (int i = 0; i < 3; i++) {
+        g_assert_true(vmcLinkConnect(guest, 600)->refused);
+        close(hostAccept(listener));
+    }
+    limitDescriptors(worker, RLIM_INFINITY);
+    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+    for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++)
+        close(hosts[i]);
+    close(listener);
+}
+
+/* Nor has the broker any for a while: the guests hear so, the host program waits. */
+static void
+testBrokerFull(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait"
+                                                      " --vmchannel 601:pty", path);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    vmcLinkConn *waits = vmcLinkConnect(guest, 600), *next;
+    int host;
+
+    limitDescriptors(broker, 0);
+    host = hostDial(path);
+    g_assert_true(vmcLinkWaitReset(waits));
+    g_assert_true(vmcLinkConnect(guest, 601)->refused);
+    limitDescriptors(broker, RLIM_INFINITY);
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    next = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(next, "now");
+    hostHears(host, "now");
+    close(host);
+}
+
 /* What came and went leaves nothing open behind, in any process. */
 static void
 testNothingLeft(const char *dir)
@@ -1046,6 +1135,7 @@ main(int argc, char **argv)
         { "/relay/unix/bind-guest-first", testBindGuestFirst },
         { "/relay/unix/bind-host-first", testBindHostFirst },
         { "/relay/unix/bind-guest-leaves", testBindGuestLeaves },
+        { "/relay/unix/bind-both-at-once", testBindBothAtOnce },
         { "/relay/unix/bind-path", testBindPath },
         { "/relay/unix/bind-mode", testBindMode },
         { "/relay/tcp/connect", testTcp },
@@ -1067,6 +1157,8 @@ main(int argc, char **argv)
         { "/relay/log", testLog },
         { "/relay/start-errors", testStartErrors },
         { "/relay/1024-connections", testLimit },
+        { "/relay/no-descriptors/worker", testWorkerFull },
+        { "/relay/no-descriptors/broker", testBrokerFull },
         { "/relay/nothing-left", testNothingLeft },
     };
 

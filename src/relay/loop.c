@@ -72,6 +72,9 @@ vmcLoopChange(vmcLoop *loop, vmcWatch *watch, uint32_t events)
 void
 vmcLoopRemove(vmcLoop *loop, vmcWatch *watch)
 {
+    /* Its number may be another one's by now. */
+    if (!watch->ready)
+        return;
     /* An event that was fetched already finds no one to call. */
     epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
     watch->ready = NULL;

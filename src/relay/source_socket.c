@@ -363,19 +363,28 @@ isGone(int fd)
         recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
-/* A host program has dialled: it gets the guest that has waited longest. */
+/*
+ * A host program has dialled: it gets the guest that has waited longest. That
+ * one may have left in this same turn. It hears a refusal when we have no
+ * descriptor for the two: the host program waits on.
+ */
 static void
 acceptClient(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
     vmcSource *source = opaque;
     vmcSourceRequest *request;
-    int fd = accept4(source->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd;
 
-    if (fd >= 0 && isGone(fd))
-        vmcFdClose(&fd);
-    if (fd < 0)
+    if (g_queue_is_empty(&source->waiting))
         return;
-    if (!source->bound)
+    fd = accept4(source->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && errno != EMFILE && errno != ENFILE)
+        return;
+    if (fd >= 0 && isGone(fd)) {
+        close(fd);
+        return;
+    }
+    if (fd >= 0 && !source->bound)
         tuneTcp(fd);
     request = g_queue_pop_head(&source->waiting);
     if (g_queue_is_empty(&source->waiting))
