@@ -249,13 +249,38 @@ vmcLinkTurn(vmcLinkGuest *guest, int milliseconds)
     return true;
 }
 
+#define FIRST_PORT 1024
+
+static guint16
+nextPort(guint16 port)
+{
+    return port == G_MAXUINT16 ? FIRST_PORT : port + 1;
+}
+
+void
+vmcLinkFlood(vmcLinkGuest *guest, guint16 channel, guint count)
+{
+    vmcLinkConn syn = { .guest = guest, .channel = channel, .port = guest->lastPort };
+
+    for (guint i = 0; i < count; i++) {
+        do
+            syn.port = nextPort(syn.port);
+        while (g_hash_table_contains(guest->conns, GUINT_TO_POINTER(syn.port)));
+        sendSegment(&syn, 1000u * syn.port, VMC_TCP_SYN, NULL, 0);
+        while (vmcLinkTurn(guest, 0))
+            continue;
+    }
+    guest->lastPort = syn.port;
+}
+
 vmcLinkConn *
 vmcLinkDial(vmcLinkGuest *guest, guint16 channel)
 {
     vmcLinkConn *conn = g_new0(vmcLinkConn, 1);
 
     conn->guest = guest;
-    conn->port = ++guest->lastPort;
+    guest->lastPort = nextPort(guest->lastPort);
+    conn->port = guest->lastPort;
     conn->channel = channel;
     conn->received = g_string_new(NULL);
     conn->sndUna = conn->sndNxt = 1000u * conn->port;
@@ -296,7 +321,7 @@ vmcLinkConnect(vmcLinkGuest *guest, guint16 channel)
 {
     vmcLinkConn *conn = vmcLinkDial(guest, channel);
 
-    for (int tries = 0; tries < 10 && !answeredWithin(conn, G_TIME_SPAN_SECOND); tries++)
+    for (int tries = 0; tries < VMC_PATIENCE / 2000 && !answeredWithin(conn, G_TIME_SPAN_SECOND); tries++)
         sendSegment(conn, conn->sndNxt - 1, VMC_TCP_SYN, NULL, 0);
     return conn;
 }

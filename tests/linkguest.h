@@ -42,7 +42,10 @@ void vmcLinkGuestClose(vmcLinkGuest *guest);
 /* The pids of the relay's processes named @name, -1 when there is none. */
 pid_t vmcLinkGuestPid(const vmcLinkGuest *guest, const char *name);
 
-/* vmcLinkDial sends a SYN; vmcLinkConnect waits for its answer too. */
+/*
+ * vmcLinkDial sends a SYN; vmcLinkConnect waits for its answer too. Ports are
+ * used again after some 60,000: the connection of then is freed.
+ */
 vmcLinkConn *vmcLinkDial(vmcLinkGuest *guest, guint16 channel);
 vmcLinkConn *vmcLinkConnect(vmcLinkGuest *guest, guint16 channel);
 
@@ -53,6 +56,12 @@ void vmcLinkSendText(vmcLinkConn *conn, const char *text);
 gsize vmcLinkPush(vmcLinkConn *conn, const void *data, gsize len);
 void vmcLinkFin(vmcLinkConn *conn);
 void vmcLinkReset(vmcLinkConn *conn);
+
+/*
+ * vmcLinkFlood: @count SYNs, each from another port than the one before (all of
+ * them in turn, but those of connections), whose answers are not looked at.
+ */
+void vmcLinkFlood(vmcLinkGuest *guest, guint16 channel, guint count);
 
 /* vmcLinkFrame: any bytes at all. */
 void vmcLinkFrame(vmcLinkGuest *guest, const void *frame, gsize len);

@@ -409,6 +409,30 @@ vmcRelaysMemory(void)
     return pages * (guint64)sysconf(_SC_PAGESIZE);
 }
 
+guint
+vmcProcessDescriptors(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
+    g_autoptr(GDir) fds = g_dir_open(path, 0, NULL);
+    guint count = 0;
+
+    while (fds && g_dir_read_name(fds))
+        count++;
+    return count;
+}
+
+int
+vmcProcessMemory(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/smaps_rollup", pid);
+    g_autofree char *text = NULL;
+    const char *line;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL) || !(line = strstr(text, "Private_Dirty:")))
+        return 0;
+    return atoi(line + strlen("Private_Dirty:"));
+}
+
 bool
 vmcRelaysEnd(GArray *pidfds, int milliseconds)
 {

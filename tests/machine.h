@@ -59,6 +59,10 @@ bool vmcRelaysEnd(GArray *pidfds, int milliseconds);
 /* vmcRelaysMemory: what they hold in memory together, in bytes. */
 guint64 vmcRelaysMemory(void);
 
+/* Of any process: open descriptors; memory that is its alone, in KiB. */
+guint vmcProcessDescriptors(pid_t pid);
+int vmcProcessMemory(pid_t pid);
+
 /* vmcListen: a listening unix socket at @path; aborts when it cannot. */
 int vmcListen(const char *path);
 

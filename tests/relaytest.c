@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -163,18 +164,6 @@ fileOf(const char *path, gsize count)
     return text ? text : g_strdup("");
 }
 
-static guint
-descriptorsOf(pid_t pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
-    g_autoptr(GDir) fds = g_dir_open(path, 0, NULL);
-    guint count = 0;
-
-    while (g_dir_read_name(fds))
-        count++;
-    return count;
-}
-
 static void
 testConnect(const char *dir)
 {
@@ -263,6 +252,28 @@ closeAll(GArray *fds)
     g_array_free(fds, TRUE);
 }
 
+/* How often the threads of a process have gone to sleep. */
+static guint
+switchesOf(pid_t pid)
+{
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task", pid);
+    g_autoptr(GDir) dir = g_dir_open(tasks, 0, NULL);
+    const char *name;
+    guint count = 0;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(tasks, name, "status", NULL);
+        g_autofree char *text = NULL;
+        const char *line = NULL;
+
+        if (g_file_get_contents(path, &text, NULL, NULL))
+            line = strstr(text, "\nvoluntary_ctxt_switches:");
+        g_assert_nonnull(line);
+        count += (guint)atoi(line + strlen("\nvoluntary_ctxt_switches:"));
+    }
+    return count;
+}
+
 /* The SYN waits, others are served meanwhile, and it goes on when there is room. */
 static void
 testBacklogFull(const char *dir)
@@ -272,11 +283,13 @@ testBacklogFull(const char *dir)
     g_autoptr(vmcLinkGuest) guest = NULL;
     vmcLinkConn *first, *given, *second;
     GArray *fds;
-    gint64 begin;
+    pid_t broker;
+    guint switches;
     int host;
 
     listen(listener, 1);
     guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s --vmchannel 601:null", path);
+    broker = vmcLinkGuestPid(guest, "vmch-broker");
     fds = fillBacklog(path);
     first = vmcLinkDial(guest, 600);
     given = vmcLinkDial(guest, 600);
@@ -288,12 +301,16 @@ testBacklogFull(const char *dir)
     vmcLinkReset(given);
     /* An answer to what was sent later shows that it was heard. */
     g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    while (vmcLinkTurn(guest, 200))
+        continue;
+    /* It is woken, and does not look again and again. */
+    switches = switchesOf(broker);
+    g_usleep(500 * G_TIME_SPAN_MILLISECOND);
+    g_assert_cmpuint(switchesOf(broker), ==, switches);
 
     for (guint i = 0; i < fds->len; i++)
         close(hostAccept(listener));
-    begin = g_get_monotonic_time();
     g_assert_true(vmcLinkWaitAnswer(first));
-    g_assert_cmpint(g_get_monotonic_time() - begin, <, 200 * G_TIME_SPAN_MILLISECOND);
     g_assert_true(first->connected);
     host = hostAccept(listener);
     vmcLinkSendText(first, "first");
@@ -447,6 +464,33 @@ testBindPath(const char *dir)
     g_assert_nonnull(strstr(error, path));
     vmcLinkGuestFree(guest);
     g_assert_cmpint(stat(path, &st), <, 0);
+}
+
+/* A path of the relay's own making, told apart by the guest's name; gone at its end. */
+static void
+testBindGenerated(const char *dir)
+{
+    const char *top = geteuid() == 0 ? "/run" : g_get_user_runtime_dir();
+    g_autofree char *name = g_strdup_printf("a/guest-%d", getpid());
+    g_autofree char *path = g_strdup_printf("%s/vmchannel/a_guest-%d-10.0.2.4-600.sock", top,
+                                            getpid());
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--name %s --vmchannel"
+                                                      " 600:unix:,server,nowait", name);
+    vmcLinkConn *conn;
+    int host;
+
+    (void)dir;
+    if (!guest) {
+        g_test_fail();
+        return;
+    }
+    conn = vmcLinkConnect(guest, 600);
+    host = hostDial(path);
+    hostSay(host, "found");
+    g_assert_true(vmcLinkWaitText(conn, "found"));
+    close(host);
+    g_clear_pointer(&guest, vmcLinkGuestFree);
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
 }
 
 /* Who may dial is decided as for any socket: by the mode it is born with. */
@@ -846,7 +890,7 @@ testPtyFlood(const char *dir)
         vmcLinkReset(conn);
     }
     g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-pump"), ==, pump);
-    g_assert_cmpuint(descriptorsOf(pump), <, 3 * 2100);
+    g_assert_cmpuint(vmcProcessDescriptors(pump), <, 3 * 2100);
     host = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     conn = vmcLinkConnect(guest, 600);
     vmcLinkSendText(conn, "the last");
@@ -1035,7 +1079,7 @@ testWorkerFull(const char *dir)
     g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
     pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
 
-    limitDescriptors(worker, descriptorsOf(worker) + G_N_ELEMENTS(hosts));
+    limitDescriptors(worker, vmcProcessDescriptors(worker) + G_N_ELEMENTS(hosts));
     for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++) {
         g_assert_true(vmcLinkConnect(guest, 600)->connected);
         hosts[i] = hostAccept(listener);
@@ -1076,6 +1120,142 @@ testBrokerFull(const char *dir)
     close(host);
 }
 
+/* A guest that reads nothing: the host program is held up, nothing piles up. */
+static void
+testHostFlood(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    g_autofree char *bytes = g_strnfill(65536, 'x');
+    int listener = vmcListen(path), host;
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s"
+                                                      " --vmchannel 601:null", path);
+    vmcLinkConn *deaf = vmcLinkConnect(guest, 600);
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    int before = vmcProcessMemory(worker);
+    gsize sent = 0;
+    gssize n;
+
+    host = hostAccept(listener);
+    deaf->deaf = true;
+    while ((n = send(host, bytes, 65536, MSG_DONTWAIT)) > 0)
+        sent += (gsize)n;
+    g_assert_cmpuint(sent, >, 0);
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    g_test_message("%zu bytes taken by the socket; the worker: %d KiB before, %d now", sent,
+                   before, vmcProcessMemory(worker));
+    g_assert_cmpint(vmcProcessMemory(worker), <, before + 512);
+    deaf->deaf = false;
+    g_assert_true(vmcLinkWaitBytes(deaf, sent));
+    g_assert_cmpuint(deaf->received->len, ==, sent);
+    close(host);
+    close(listener);
+}
+
+/*
+ * 100,000 SYNs that are never finished: who is there is served meanwhile,
+ * nothing piles up, and when they have timed out there is room again.
+ */
+static void
+testSynFlood(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path), host;
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s"
+                                                      " --vmchannel 601:null", path);
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    int memory[2];
+
+    host = hostAccept(listener);
+    vmcLinkFlood(guest, 601, 1000);
+    memory[0] = vmcProcessMemory(broker);
+    memory[1] = vmcProcessMemory(worker);
+    vmcLinkFlood(guest, 601, 99000);
+    g_test_message("broker: %d KiB after 1,000, %d after 100,000; worker: %d, %d", memory[0],
+                   vmcProcessMemory(broker), memory[1], vmcProcessMemory(worker));
+    g_assert_cmpint(vmcProcessMemory(broker), <=, memory[0] + 64);
+    g_assert_cmpint(vmcProcessMemory(worker), <=, memory[1] + 64);
+    vmcLinkSendText(conn, "still here");
+    hostHears(host, "still here");
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+    close(host);
+    close(listener);
+}
+
+/* A guest that opens and resets, with the host side being dialled still. */
+static void
+testGivesUpDialling(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    pid_t broker;
+    GArray *fds;
+    guint before;
+
+    listen(listener, 1);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    broker = vmcLinkGuestPid(guest, "vmch-broker");
+    fds = fillBacklog(path);
+    vmcLinkReset(vmcLinkDial(guest, 600));
+    g_assert_true(vmcLinkConnect(guest, 700)->refused);
+    before = vmcProcessDescriptors(broker);
+    for (int i = 0; i < 1000; i++)
+        vmcLinkReset(vmcLinkDial(guest, 600));
+    g_assert_true(vmcLinkConnect(guest, 700)->refused);
+    g_assert_cmpuint(vmcProcessDescriptors(broker), <=, before);
+    closeAll(fds);
+    close(listener);
+    g_assert_true(vmcLinkConnect(guest, 600)->refused);
+}
+
+/* One connection from the guest's SYN to both ends. */
+static bool
+comeAndGo(vmcLinkGuest *guest, int listener)
+{
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+
+    if (!conn->connected)
+        return false;
+    close(hostAccept(listener));
+    vmcLinkFin(conn);
+    return vmcLinkWaitEnd(conn);
+}
+
+/* 1,000 connections a second, for a minute when there is time. */
+static void
+testManyConnections(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    pid_t pids[2] = { vmcLinkGuestPid(guest, "vmch-broker"), vmcLinkGuestPid(guest, "vmch-worker") };
+    int seconds = g_getenv("VMCHANNEL_TEST_SLOW") ? 60 : 3, memory[2];
+    guint fds[2];
+    gint64 begin = g_get_monotonic_time();
+
+    for (int second = 0; second < seconds && !g_test_failed(); second++) {
+        for (int i = 0; i < 1000; i++)
+            g_assert_true(comeAndGo(guest, listener));
+        while (g_get_monotonic_time() < begin + (second + 1) * G_TIME_SPAN_SECOND)
+            vmcLinkTurn(guest, 10);
+        for (int p = 0; p < 2 && second == 0; p++) {
+            fds[p] = vmcProcessDescriptors(pids[p]);
+            memory[p] = vmcProcessMemory(pids[p]);
+        }
+    }
+    g_test_message("%d connections in %.1f s; broker %d KiB, then %d; worker %d, then %d",
+                   1000 * seconds, (double)(g_get_monotonic_time() - begin) / G_TIME_SPAN_SECOND,
+                   memory[0], vmcProcessMemory(pids[0]), memory[1], vmcProcessMemory(pids[1]));
+    for (int p = 0; p < 2; p++) {
+        g_assert_cmpuint(vmcProcessDescriptors(pids[p]), ==, fds[p]);
+        g_assert_cmpint(vmcProcessMemory(pids[p]), <=, memory[p] + 128);
+    }
+    close(listener);
+}
+
 /* What came and went leaves nothing open behind, in any process. */
 static void
 testNothingLeft(const char *dir)
@@ -1100,7 +1280,7 @@ testNothingLeft(const char *dir)
         while (vmcLinkTurn(guest, 200))
             continue;
         for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-            guint now = descriptorsOf(vmcLinkGuestPid(guest, names[i]));
+            guint now = vmcProcessDescriptors(vmcLinkGuestPid(guest, names[i]));
 
             if (round > 0)
                 g_assert_cmpuint(now, ==, before[i]);
@@ -1138,6 +1318,7 @@ main(int argc, char **argv)
         { "/relay/unix/bind-both-at-once", testBindBothAtOnce },
         { "/relay/unix/bind-path", testBindPath },
         { "/relay/unix/bind-mode", testBindMode },
+        { "/relay/unix/bind-generated-path", testBindGenerated },
         { "/relay/tcp/connect", testTcp },
         { "/relay/tcp/1-mib-down", testTcpBulk },
         { "/relay/tcp/reset", testTcpReset },
@@ -1157,6 +1338,10 @@ main(int argc, char **argv)
         { "/relay/log", testLog },
         { "/relay/start-errors", testStartErrors },
         { "/relay/1024-connections", testLimit },
+        { "/relay/host-flood", testHostFlood },
+        { "/relay/syn-flood", testSynFlood },
+        { "/relay/gives-up-dialling", testGivesUpDialling },
+        { "/relay/1000-connections-a-second", testManyConnections },
         { "/relay/no-descriptors/worker", testWorkerFull },
         { "/relay/no-descriptors/broker", testBrokerFull },
         { "/relay/nothing-left", testNothingLeft },

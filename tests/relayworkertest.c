@@ -98,31 +98,6 @@ testTrapdoorOpens(void)
     expectDeath(guest, TRAPDOOR_PREFIX "exit");
 }
 
-static guint
-descriptorsOf(pid_t pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
-    g_autoptr(GDir) fds = g_dir_open(path, 0, NULL);
-    guint count = 0;
-
-    while (fds && g_dir_read_name(fds))
-        count++;
-    return count;
-}
-
-/* Private memory of a process, in KiB. */
-static int
-memoryOf(pid_t pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/smaps_rollup", pid);
-    g_autofree char *text = NULL;
-    const char *line;
-
-    if (!g_file_get_contents(path, &text, NULL, NULL) || !(line = strstr(text, "Private_Dirty:")))
-        return 0;
-    return atoi(line + strlen("Private_Dirty:"));
-}
-
 /* Nothing of the starter's, nothing of the broker's: its two sockets and epoll. */
 static void
 testWorkerHolds(void)
@@ -149,8 +124,8 @@ testWorkerHolds(void)
             g_assert_null(strstr(target, "/status"));
         }
     }
-    g_assert_cmpuint(descriptorsOf(vmcLinkGuestPid(guest, "vmch-worker")), ==, 6);
-    g_assert_cmpuint(descriptorsOf(vmcLinkGuestPid(guest, "vmch-pump")), ==, 5);
+    g_assert_cmpuint(vmcProcessDescriptors(vmcLinkGuestPid(guest, "vmch-worker")), ==, 6);
+    g_assert_cmpuint(vmcProcessDescriptors(vmcLinkGuestPid(guest, "vmch-pump")), ==, 5);
     close(mark);
 }
 
@@ -244,16 +219,16 @@ testWorkerKilled(void)
         close(hosts[1]);
         vmcLinkReset(next);
         if (i == rounds / 4) {
-            fds = descriptorsOf(broker);
-            memory = memoryOf(broker);
+            fds = vmcProcessDescriptors(broker);
+            memory = vmcProcessMemory(broker);
         }
     }
     g_test_message("%d kills: the next connection at most %" G_GINT64_FORMAT " ms later; broker:"
                    " %u descriptors, %d KiB, at the end %u and %d", rounds, longest / 1000, fds,
-                   memory, descriptorsOf(broker), memoryOf(broker));
+                   memory, vmcProcessDescriptors(broker), vmcProcessMemory(broker));
     g_assert_cmpint(late, <=, rounds / 10);
-    g_assert_cmpuint(descriptorsOf(broker), <=, fds + 1);
-    g_assert_cmpint(memoryOf(broker), <=, memory + 64);
+    g_assert_cmpuint(vmcProcessDescriptors(broker), <=, fds + 1);
+    g_assert_cmpint(vmcProcessMemory(broker), <=, memory + 64);
     close(listener);
     vmcTempDirRemove(dir);
 }
