@@ -28,6 +28,7 @@
 
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/rundir.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
@@ -423,12 +424,10 @@ static int
 generatePath(vmcSource *source)
 {
     g_autofree char *name = g_strdelimit(g_steal_pointer(&source->path), "/", '_');
-    g_autofree char *parent = NULL;
+    g_autofree char *parent = vmcRunDirOwn();
 
-    source->path = g_strdup_printf("%s/vmchannel/%s-%s-%u.sock",
-                                   geteuid() == 0 ? "/run" : g_get_user_runtime_dir(),
-                                   name, source->def->address, source->def->port);
-    parent = g_path_get_dirname(source->path);
+    source->path = g_strdup_printf("%s/%s-%s-%u.sock", parent, name, source->def->address,
+                                   source->def->port);
     if (strlen(source->path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
         vmcSourceReportError(source, ENAMETOOLONG, "generated path");
         return -1;
