@@ -18,6 +18,9 @@
 #define VMC_NIC_MTU_MIN 576
 #define VMC_NIC_MTU_MAX 65520
 
+/* How many channels one guest can have. */
+#define VMC_NIC_CHANNELS_MAX 1024
+
 /*
  * vmcNicMac:
  * Returns the MAC address of the NIC of the domain with @uuid, the same each

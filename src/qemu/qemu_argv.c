@@ -22,9 +22,6 @@
 /* The MAC of a NIC that we add to a guest without a uuid. */
 #define DEFAULT_MAC "52:54:00:76:6d:63"
 
-/* A -vmchannel takes no more than the relay could ever serve. */
-#define CHANNELS_MAX 1024
-
 /* The largest MTU that each NIC model was seen to take; any other: 1500. */
 static const struct {
     const char *driver;
@@ -355,9 +352,9 @@ checkAddress(const vmcQemuArgv *plan, const vmcChannel *channel)
 static int
 checkChannels(const vmcQemuArgv *plan)
 {
-    if (plan->channels->len > CHANNELS_MAX) {
+    if (plan->channels->len > VMC_NIC_CHANNELS_MAX) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%u vmchannels: accepted are %d",
-                       plan->channels->len, CHANNELS_MAX);
+                       plan->channels->len, VMC_NIC_CHANNELS_MAX);
         return -1;
     }
     for (unsigned int i = 0; i < plan->channels->len; i++) {
