@@ -7,6 +7,10 @@
  * that is not in order costs the worker its life; its successor starts from
  * nothing but the channels and the 4-tuples of its connections, which it probes
  * so that the guest ends them.
+ *
+ * A channel that is removed has no connection any more as soon as that is
+ * answered. The worker hears of it then, and may have asked for one just
+ * before: the ledger keeps its number, for which we have no host side.
  */
 #include <config.h>
 
@@ -14,6 +18,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -21,11 +26,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "qemu/qemu_conf.h"
+#include "relay/channels.h"
 #include "relay/child.h"
+#include "relay/control.h"
 #include "relay/ledger.h"
 #include "relay/link.h"
 #include "relay/mailbox.h"
-#include "relay/source.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -54,14 +61,19 @@
 /* A guest connection that has or awaits its host side; the ledger's data. */
 typedef struct {
     vmcBroker *broker;
-    uint32_t id;
+    vmcBrokerChannel *channel;
+    vmcMessage asked;           /* the worker's OPEN */
     vmcSourceRequest *request;
+    bool open;                  /* the guest's connect was answered */
 } brokerConn;
 
 struct _vmcBroker {
     const vmcRelayOptions *options;
     vmcLoop *loop;
-    GPtrArray *sources;         /* of vmcSource, by the worker's numbers */
+    vmcChannels *channels;
+    char *guestName;            /* in paths */
+    vmcControl *control;        /* or NULL */
+    char *withoutControl;       /* why it is NULL */
     vmcWatch link;              /* watched for its end only */
     vmcWatch signals;
     bool over;                  /* QEMU is gone, or we were told to go */
@@ -75,6 +87,8 @@ struct _vmcBroker {
     gint64 startedAt;
     gint64 startAt;             /* when the next worker starts; 0: there is one */
     gint64 backoff;
+
+    vmcWatch capture;           /* where the worker copies frames to; fd -1: nowhere */
 };
 
 static void
@@ -92,12 +106,52 @@ workerAnswer(vmcBroker *broker, uint32_t id, vmcMessageType type, int fd)
     workerPost(broker, &answer, fd);
 }
 
+/* Tells who listens what became of a connection that the worker had asked for. */
+static void
+tellEvent(vmcBroker *broker, const vmcBrokerChannel *channel, const vmcMessage *message,
+          const char *event)
+{
+    char peer[INET_ADDRSTRLEN];
+    struct json_object *data;
+
+    if (!vmcControlListens(broker->control))
+        return;
+    data = vmcChannelName(channel);
+    inet_ntop(AF_INET, &message->peer, peer, sizeof(peer));
+    json_object_object_add(data, "peer-address", json_object_new_string(peer));
+    json_object_object_add(data, "peer-port", json_object_new_int(message->peerPort));
+    vmcControlEvent(broker->control, event, data);
+}
+
+static void
+channelRefused(vmcBroker *broker, vmcBrokerChannel *channel, const vmcMessage *message)
+{
+    channel->refused++;
+    tellEvent(broker, channel, message, "VMCHANNEL_REFUSED");
+}
+
+/* The guest's connect is answered, by a host program or in its place. */
+static void
+connOpened(brokerConn *conn)
+{
+    if (conn->open)
+        return;
+    conn->open = true;
+    conn->channel->open++;
+    conn->channel->opened++;
+    tellEvent(conn->broker, conn->channel, &conn->asked, "VMCHANNEL_CONNECTED");
+}
+
 static void
 connFree(gpointer opaque)
 {
     brokerConn *conn = opaque;
 
     vmcSourceRequestEnd(conn->request);
+    if (conn->open) {
+        conn->channel->open--;
+        tellEvent(conn->broker, conn->channel, &conn->asked, "VMCHANNEL_DISCONNECTED");
+    }
     g_free(conn);
 }
 
@@ -107,7 +161,11 @@ sourceAnswered(void *opaque, int fd)
 {
     brokerConn *conn = opaque;
 
-    workerAnswer(conn->broker, conn->id,
+    if (fd >= 0)
+        connOpened(conn);
+    else if (!conn->open)
+        channelRefused(conn->broker, conn->channel, &conn->asked);
+    workerAnswer(conn->broker, conn->asked.id,
                  fd >= 0 ? VMC_MESSAGE_BROKER_OPENED : VMC_MESSAGE_BROKER_REFUSED, fd);
 }
 
@@ -119,25 +177,42 @@ static const vmcMessageType answers[] = {
     [VMC_SOURCE_ACCEPTING] = VMC_MESSAGE_BROKER_ACCEPTING,
 };
 
+/* Asks the channel's host side. Returns the connection, or NULL: refused. */
+static brokerConn *
+openSource(vmcBroker *broker, vmcBrokerChannel *channel, const vmcMessage *message,
+           vmcMessageType *answer, int *fd)
+{
+    brokerConn *conn = g_new0(brokerConn, 1);
+    vmcSourceResult result;
+
+    conn->broker = broker;
+    conn->channel = channel;
+    conn->asked = *message;
+    result = vmcSourceOpen(channel->source, sourceAnswered, conn, fd, &conn->request);
+    *answer = result == VMC_SOURCE_DONE && *fd < 0 ? VMC_MESSAGE_BROKER_NULL : answers[result];
+    if (result == VMC_SOURCE_REFUSED) {
+        channelRefused(broker, channel, message);
+        g_clear_pointer(&conn, g_free);
+    } else if (result != VMC_SOURCE_DIALLING) {
+        connOpened(conn);
+    }
+    return conn;
+}
+
 static bool
 workerOpens(vmcBroker *broker, const vmcMessage *message)
 {
-    vmcMessageType answer;
-    vmcSourceResult result;
-    brokerConn *conn;
+    vmcMessageType answer = VMC_MESSAGE_BROKER_REFUSED;
+    vmcBrokerChannel *channel;
+    brokerConn *conn = NULL;
     int fd = -1;
 
     if (!vmcLedgerMayOpen(broker->ledger, message))
         return false;
-    conn = g_new0(brokerConn, 1);
-    conn->broker = broker;
-    conn->id = message->id;
-    result = vmcSourceOpen(broker->sources->pdata[message->channel], sourceAnswered, conn, &fd,
-                           &conn->request);
-    if (result == VMC_SOURCE_REFUSED)
-        g_clear_pointer(&conn, g_free);
+    channel = vmcChannelsGet(broker->channels, message->channel);
+    if (channel)
+        conn = openSource(broker, channel, message, &answer, &fd);
     vmcLedgerOpen(broker->ledger, message, conn);
-    answer = result == VMC_SOURCE_DONE && fd < 0 ? VMC_MESSAGE_BROKER_NULL : answers[result];
     if (answer != VMC_MESSAGE_LAST)
         workerAnswer(broker, message->id, answer, fd);
     return true;
@@ -157,6 +232,12 @@ workerProbed(vmcBroker *broker, const vmcMessage *message G_GNUC_UNUSED)
 }
 
 static bool
+workerRemoved(vmcBroker *broker, const vmcMessage *message)
+{
+    return vmcLedgerRemoved(broker->ledger, message->channel);
+}
+
+static bool
 workerReady(vmcBroker *broker, const vmcMessage *message)
 {
     broker->layers = message->value;
@@ -168,6 +249,7 @@ static bool (*const asked[VMC_MESSAGE_LAST])(vmcBroker *broker, const vmcMessage
     [VMC_MESSAGE_WORKER_OPEN] = workerOpens,
     [VMC_MESSAGE_WORKER_CLOSE] = workerCloses,
     [VMC_MESSAGE_WORKER_PROBED] = workerProbed,
+    [VMC_MESSAGE_WORKER_REMOVED] = workerRemoved,
 };
 
 /* Who was killed from outside is followed at once, who fails by itself later. */
@@ -244,6 +326,16 @@ lettersReady(void *opaque, uint32_t events)
         workerEnd(broker, true);
 }
 
+/* Or that there is none any more. */
+static void
+tellCapture(vmcBroker *broker)
+{
+    vmcMessage capture = { .type = VMC_MESSAGE_BROKER_CAPTURE };
+    int fd = broker->capture.fd < 0 ? -1 : fcntl(broker->capture.fd, F_DUPFD_CLOEXEC, 0);
+
+    workerPost(broker, &capture, fd);
+}
+
 static void
 tell(void *opaque, const vmcMessage *message)
 {
@@ -256,10 +348,14 @@ tellWorker(vmcBroker *broker)
     const vmcRelayOptions *options = broker->options;
     vmcMessage network = { .type = VMC_MESSAGE_BROKER_NETWORK, .id = options->prefix,
                            .value = options->mtu, .peer = options->guest.s_addr };
+    vmcMessage tally = { .type = VMC_MESSAGE_BROKER_TALLY };
     vmcMessage serve = { .type = VMC_MESSAGE_BROKER_SERVE };
 
     workerPost(broker, &network, -1);
+    workerPost(broker, &tally, fcntl(vmcChannelsTallyFd(broker->channels), F_DUPFD_CLOEXEC, 0));
     vmcLedgerTell(broker->ledger, tell, broker);
+    if (broker->capture.fd >= 0)
+        tellCapture(broker);
     workerPost(broker, &serve, -1);
 }
 
@@ -281,6 +377,106 @@ workerStart(vmcBroker *broker)
     tellWorker(broker);
     return 0;
 }
+
+static struct json_object *
+queryChannels(void *opaque)
+{
+    const vmcBroker *broker = opaque;
+
+    return vmcChannelsDescribe(broker->channels);
+}
+
+/* The worker reads what it is told here before it reads another frame. */
+static void
+tellAtOnce(vmcBroker *broker, const vmcMessage *message)
+{
+    workerPost(broker, message, -1);
+    __atomic_fetch_add(&vmcChannelsTally(broker->channels)->told, 1, __ATOMIC_RELEASE);
+}
+
+static struct json_object *
+addLive(void *opaque, const char *value)
+{
+    vmcBroker *broker = opaque;
+    vmcChannel *def = vmcQemuChannelParse(value);
+    vmcBrokerChannel *channel = def ? vmcChannelsAddLive(broker->channels, def) : NULL;
+    vmcMessage told = { .type = VMC_MESSAGE_BROKER_CHANNEL };
+
+    if (!channel)
+        return NULL;
+    told.channel = channel->number;
+    told.address = inet_addr(def->address);
+    told.port = (uint16_t)def->port;
+    tellAtOnce(broker, &told);
+    return vmcChannelName(channel);
+}
+
+static struct json_object *
+removeLive(void *opaque, const char *address, uint16_t port)
+{
+    vmcBroker *broker = opaque;
+    vmcBrokerChannel *channel = vmcChannelsFind(broker->channels, address, port);
+    vmcMessage told = { .type = VMC_MESSAGE_BROKER_REMOVE };
+
+    if (!channel) {
+        vmcReportError(VIR_ERR_INVALID_ARG, "no vmchannel has the address '%s' and the port '%u'",
+                       address, port);
+        return NULL;
+    }
+    told.channel = channel->number;
+    vmcChannelsRemove(broker->channels, channel);
+    if (broker->worker.pid > 0)
+        tellAtOnce(broker, &told);
+    else
+        vmcLedgerRemoved(broker->ledger, told.channel);
+    return json_object_new_object();
+}
+
+/* Whoever looked on has gone. */
+static void
+captureEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    vmcBroker *broker = opaque;
+
+    vmcLoopRemove(broker->loop, &broker->capture);
+    vmcFdClose(&broker->capture.fd);
+    tellCapture(broker);
+}
+
+/*
+ * The worker writes to one end of a socket, the client reads the other: so no
+ * byte of the guest's comes here, and the file is the client's own.
+ */
+static struct json_object *
+capture(void *opaque, int *fd)
+{
+    vmcBroker *broker = opaque;
+    int pair[2];
+
+    if (broker->capture.fd >= 0) {
+        vmcReportError(VIR_ERR_OPERATION_INVALID, "%s", "the guest's frames are being captured");
+        return NULL;
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+        vmcReportSystemError(errno, "cannot capture");
+        return NULL;
+    }
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    shutdown(pair[0], SHUT_RD);
+    broker->capture = (vmcWatch){ pair[0], captureEnded, broker };
+    if (vmcLoopAdd(broker->loop, &broker->capture, 0) < 0) {
+        vmcFdClose(&broker->capture.fd);
+        close(pair[1]);
+        return NULL;
+    }
+    tellCapture(broker);
+    *fd = pair[1];
+    return json_object_new_object();
+}
+
+static const vmcControlOps controlOps = {
+    .query = queryChannels, .add = addLive, .remove = removeLive, .capture = capture,
+};
 
 static void
 linkEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
@@ -336,40 +532,30 @@ raiseLimit(void)
 }
 
 static int
-addChannel(vmcBroker *broker, const vmcChannel *def, const char *guestName, const int keep[2])
-{
-    struct in_addr address = { .s_addr = inet_addr(def->address) };
-    vmcSource *source;
-
-    if (!vmcLedgerAddChannel(broker->ledger, address, (uint16_t)def->port)) {
-        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "two vmchannels have the address '%s' and the port '%u'",
-                       def->address, def->port);
-        return -1;
-    }
-    source = vmcSourceNew(broker->loop, def, guestName, keep);
-    if (!source)
-        return -1;
-    g_ptr_array_add(broker->sources, source);
-    return 0;
-}
-
-static int
 prepare(vmcBroker *broker, const int keep[2])
 {
     const vmcRelayOptions *options = broker->options;
-    g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
-    const char *name = options->uuid ? options->uuid : options->name ? options->name : pid;
 
     raiseLimit();
     broker->loop = vmcLoopNew();
     if (!broker->loop || vmcChildInit() < 0 || watchLink(broker) < 0 || watchSignals(broker) < 0)
         return -1;
+    broker->guestName = options->uuid ? g_strdup(options->uuid)
+        : options->name ? g_strdup(options->name) : g_strdup_printf("%d", (int)getpid());
+    broker->channels = vmcChannelsNew(broker->loop, options, broker->guestName, broker->ledger);
+    if (!broker->channels)
+        return -1;
     for (unsigned int i = 0; i < options->channels->len; i++) {
-        if (addChannel(broker, options->channels->pdata[i], name, keep) < 0)
+        if (!vmcChannelsAdd(broker->channels, options->channels->pdata[i], keep))
             return -1;
     }
-    return workerStart(broker);
+    if (workerStart(broker) < 0)
+        return -1;
+    /* The guest can do without, where nobody may write to the folder. */
+    broker->control = vmcControlNew(broker->loop, broker->guestName, &controlOps, broker);
+    if (!broker->control)
+        broker->withoutControl = g_strdup(vmcErrorLast()->message);
+    return 0;
 }
 
 vmcBroker *
@@ -379,7 +565,7 @@ vmcBrokerNew(const vmcRelayOptions *options, const int keep[2])
 
     broker->options = options;
     broker->link.fd = broker->signals.fd = broker->mailbox.fd = broker->worker.pidfd = -1;
-    broker->sources = g_ptr_array_new_with_free_func((GDestroyNotify)vmcSourceFree);
+    broker->capture.fd = -1;
     broker->ledger = vmcLedgerNew(connFree);
     if (prepare(broker, keep) < 0)
         g_clear_pointer(&broker, vmcBrokerFree);
@@ -391,13 +577,17 @@ vmcBrokerFree(vmcBroker *broker)
 {
     if (!broker)
         return;
+    g_clear_pointer(&broker->control, vmcControlFree);
     if (broker->worker.pid > 0) {
         vmcMailboxClose(&broker->mailbox);
         vmcChildReap(&broker->worker);
     }
+    vmcChannelsFree(broker->channels);
     vmcLedgerFree(broker->ledger);
-    g_ptr_array_unref(broker->sources);
     vmcLoopFree(broker->loop);
+    g_free(broker->guestName);
+    g_free(broker->withoutControl);
+    vmcFdClose(&broker->capture.fd);
     vmcFdClose(&broker->signals.fd);
     vmcFdClose(&broker->link.fd);
     g_free(broker);
@@ -406,8 +596,10 @@ vmcBrokerFree(vmcBroker *broker)
 static bool
 isReady(const vmcBroker *broker)
 {
-    for (unsigned int i = 0; i < broker->sources->len; i++) {
-        if (!vmcSourceIsReady(broker->sources->pdata[i]))
+    for (unsigned int i = 0; i < vmcChannelsEnd(broker->channels); i++) {
+        const vmcBrokerChannel *channel = vmcChannelsGet(broker->channels, i);
+
+        if (channel && !vmcSourceIsReady(channel->source))
             return false;
     }
     return broker->layers != 0;
@@ -432,7 +624,15 @@ vmcBrokerReady(vmcBroker *broker)
 const char *
 vmcBrokerReport(const vmcBroker *broker, unsigned int number)
 {
-    return number < broker->sources->len ? vmcSourceReport(broker->sources->pdata[number]) : NULL;
+    const vmcBrokerChannel *channel = vmcChannelsGet(broker->channels, number);
+
+    return channel ? vmcSourceReport(channel->source) : NULL;
+}
+
+const char *
+vmcBrokerWithoutControl(const vmcBroker *broker)
+{
+    return broker->withoutControl;
 }
 
 static int64_t
@@ -452,6 +652,8 @@ vmcBrokerServe(vmcBroker *broker)
         if (vmcLoopTurn(broker->loop, untilStart(broker)) < 0)
             break;
     }
+    /* The next guest of that name may be about to start. */
+    g_clear_pointer(&broker->control, vmcControlFree);
     /* The worker sees QEMU's end too, and what QEMU had sent before it. */
     hasEnded(broker, LEAVE_MS);
 }

@@ -33,5 +33,8 @@ unsigned int vmcBrokerReady(vmcBroker *broker);
  */
 const char *vmcBrokerReport(const vmcBroker *broker, unsigned int number);
 
+/* vmcBrokerWithoutControl: why there is no control socket, or NULL: there is. */
+const char *vmcBrokerWithoutControl(const vmcBroker *broker);
+
 /* vmcBrokerServe: returns when QEMU is gone or we were told to go. */
 void vmcBrokerServe(vmcBroker *broker);

@@ -109,16 +109,30 @@ vmcFeedNew(vmcLoop *loop, int log)
     return feed;
 }
 
+/* The pump of a channel that is no more has written what it had. */
+static void
+lastEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    vmcFeed *feed = opaque;
+
+    vmcLoopRemove(feed->loop, &feed->ended);
+    vmcChildReap(&feed->child);
+    vmcLoopDefer(feed->loop, feed);
+}
+
 void
 vmcFeedFree(vmcFeed *feed)
 {
     if (!feed)
         return;
-    if (feed->child.pid > 0)
-        forget(feed);
-    vmcFdClose(&feed->child.pidfd);
     vmcFdClose(&feed->log);
-    g_free(feed);
+    if (feed->child.pid <= 0) {
+        vmcLoopDefer(feed->loop, feed);
+        return;
+    }
+    vmcLoopRemove(feed->loop, &feed->letters);
+    vmcMailboxClose(&feed->mailbox);
+    feed->ended.ready = lastEnded;
 }
 
 unsigned int

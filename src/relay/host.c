@@ -43,6 +43,7 @@ typedef struct {
 struct _vmcHost {
     vmcHosts *owner;
     const hostDriver *driver;   /* NULL: the host side is not there yet */
+    vmcTallyBytes *tally;       /* the channel's */
     vmcEndpointConn *conn;
     uint32_t id;
     vmcWatch watch;             /* its fd is the host side, or -1 */
@@ -296,6 +297,7 @@ vmcHostOpen(void *opaque G_GNUC_UNUSED, void *data, vmcEndpointConn *conn,
     vmcMessage question = { .type = VMC_MESSAGE_WORKER_OPEN, .channel = channel->number };
 
     host->owner = hosts;
+    host->tally = channel->tally;
     host->conn = conn;
     host->id = newId(hosts);
     host->watch.fd = -1;
@@ -320,8 +322,10 @@ ssize_t
 vmcHostWrite(void *opaque G_GNUC_UNUSED, void *data, const struct iovec *iov, int niov)
 {
     vmcHost *host = data;
+    ssize_t n = host->driver ? host->driver->write(host, iov, niov) : 0;
 
-    return host->driver ? host->driver->write(host, iov, niov) : 0;
+    host->tally->up += n > 0 ? n : 0;
+    return n;
 }
 
 void
@@ -347,6 +351,7 @@ vmcHostConsume(void *opaque G_GNUC_UNUSED, void *data, size_t n)
 {
     vmcHost *host = data;
 
+    host->tally->down += n;
     host->driver->consume(host, n);
 }
 

@@ -11,6 +11,7 @@
 #include "relay/endpoint.h"
 #include "relay/loop.h"
 #include "relay/message.h"
+#include "relay/tally.h"
 
 typedef struct _vmcHost vmcHost;
 
@@ -28,6 +29,7 @@ typedef struct {
 typedef struct {
     vmcHosts *hosts;
     uint32_t number;            /* the broker's number of the channel */
+    vmcTallyBytes *tally;       /* where its bytes are counted */
 } vmcHostChannel;
 
 /*

@@ -26,14 +26,22 @@ vmcLedger *vmcLedgerNew(GDestroyNotify end);
 void vmcLedgerFree(vmcLedger *ledger);
 
 /*
- * vmcLedgerAddChannel: the channel gets the next number, from 0. Returns false
- * when another one has that address and port (host byte order).
+ * vmcLedgerAddChannel: the channel gets the lowest *@number, from 0, that is
+ * free. Returns false when another one has that address and port (host byte
+ * order), or when there are VMC_NIC_CHANNELS_MAX.
+ * vmcLedgerRemoveChannel: its connections are over, and address and port free.
+ * Its number is not: the worker may just have asked for it, and is refused.
+ * vmcLedgerRemoved: the worker has heard, the number is free. Returns false
+ * when it had nothing to hear, or has not closed what it had opened.
  */
-bool vmcLedgerAddChannel(vmcLedger *ledger, struct in_addr address, uint16_t port);
+bool vmcLedgerAddChannel(vmcLedger *ledger, struct in_addr address, uint16_t port,
+                         uint32_t *number);
+void vmcLedgerRemoveChannel(vmcLedger *ledger, uint32_t number);
+bool vmcLedgerRemoved(vmcLedger *ledger, uint32_t number);
 
 /*
  * vmcLedgerMayOpen: whether @message, an OPEN, is in order: the channel exists
- * and has that address and port, the id is new, and there is room.
+ * (or did, see above) and has that address and port, the id is new, and there is room.
  * vmcLedgerOpen: takes note of it, after that. @data, the ledger's from now on,
  * is NULL when the guest is refused: a successor need not know of it then.
  * vmcLedgerClose: returns false when nothing of that id is open.
@@ -47,7 +55,8 @@ unsigned int vmcLedgerCount(const vmcLedger *ledger);
 
 /*
  * vmcLedgerWorkerEnded: its connections are over, and known to its successor:
- * beyond the limit the oldest are forgotten.
+ * beyond the limit the oldest are forgotten. Nobody needs to hear of removed
+ * channels any more.
  * vmcLedgerProbed: it has probed all that it was told.
  * vmcLedgerTell: calls @tell with each message that a successor must have: the
  * channels first, then the connections.

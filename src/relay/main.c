@@ -103,6 +103,8 @@ tellStarter(const vmcBroker *broker, const vmcRelayOptions *options, int readyFd
         if (vmcBrokerReport(broker, i))
             fprintf(stderr, "vmchannel-relay: %s\n", vmcBrokerReport(broker, i));
     }
+    if (vmcBrokerWithoutControl(broker))
+        fprintf(stderr, "vmchannel-relay: %s\n", vmcBrokerWithoutControl(broker));
     if (options->debug)
         fprintf(stderr, "vmchannel-relay: the worker is confined by: %s; missing: %s\n",
                 held, missing);

@@ -21,14 +21,18 @@ typedef enum {
     VMC_MESSAGE_WORKER_OPEN,    /* a guest connection wants its host side */
     VMC_MESSAGE_WORKER_CLOSE,   /* the guest connection is over */
     VMC_MESSAGE_WORKER_PROBED,  /* each KNOWN has been probed */
+    VMC_MESSAGE_WORKER_REMOVED, /* no OPEN of that channel comes any more */
     VMC_MESSAGE_BROKER_NETWORK, /* the guest's address; id: prefix, value: MTU */
+    VMC_MESSAGE_BROKER_TALLY,   /* tally.h: where bytes are counted */
     VMC_MESSAGE_BROKER_CHANNEL, /* a channel's number, address and port */
+    VMC_MESSAGE_BROKER_REMOVE,  /* a channel is no more, nor are its connections */
     VMC_MESSAGE_BROKER_KNOWN,   /* a connection of a worker that is dead */
     VMC_MESSAGE_BROKER_SERVE,   /* all is told: begin */
     VMC_MESSAGE_BROKER_OPENED,  /* the host side is there; none with it: lost */
     VMC_MESSAGE_BROKER_NULL,    /* there is none: bytes go nowhere */
     VMC_MESSAGE_BROKER_ACCEPTING, /* it will come; the guest may go on */
     VMC_MESSAGE_BROKER_REFUSED,
+    VMC_MESSAGE_BROKER_CAPTURE, /* where copies of frames go; none with it: nowhere */
     VMC_MESSAGE_BROKER_PUMP,    /* pump.h; value: the kind; fds: guest, out, in */
     VMC_MESSAGE_BROKER_LOG,     /* the log of all that is pumped */
     VMC_MESSAGE_LAST

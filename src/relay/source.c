@@ -50,6 +50,12 @@ vmcSourceReport(const vmcSource *source)
     return source->report;
 }
 
+const char *
+vmcSourcePath(const vmcSource *source)
+{
+    return source->path;
+}
+
 /* Opens the log, when there is to be one. */
 static int
 openLog(const vmcSource *source, int *log)
@@ -131,7 +137,7 @@ vmcSourceFree(vmcSource *source)
     g_clear_pointer(&source->addresses, g_array_unref);
     g_free(source->report);
     g_free(source->path);
-    g_free(source);
+    vmcLoopDefer(source->loop, source);
 }
 
 /* What the worker gets for the host side *@fd: it, or a socket to the pump. */

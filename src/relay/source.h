@@ -46,6 +46,9 @@ bool vmcSourceIsReady(const vmcSource *source);
 /* vmcSourceReport: what a person must know to use it (a pty's path), or NULL. */
 const char *vmcSourceReport(const vmcSource *source);
 
+/* vmcSourcePath: where the host side is, a pty's and a generated path too. */
+const char *vmcSourcePath(const vmcSource *source);
+
 /*
  * vmcSourceOpen:
  * One host side for a guest connection. On REFUSED there is no request;

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "relay/capture.h"
 #include "relay/child.h"
 #include "relay/confine.h"
 #include "relay/host.h"
@@ -51,7 +52,10 @@ typedef struct {
     vmcWatch mailbox;
     vmcEndpointConfig config;
     vmcEndpoint *endpoint;      /* NULL: the broker has not told its network yet */
-    GPtrArray *channels;        /* of vmcHostChannel */
+    GHashTable *channels;       /* number → vmcHostChannel */
+    vmcTally *tally;            /* NULL: not told yet */
+    uint64_t told;              /* of the tally, when the mailbox was read last */
+    vmcCapture capture;
     GArray *known;              /* of knownConn: what a dead worker has left */
     unsigned int nextKnown;     /* of these, to be probed */
     bool probed;                /* all of them, lately */
@@ -75,8 +79,10 @@ sendFrame(void *opaque, const struct iovec *iov, int niov)
 {
     worker *w = opaque;
 
-    if (vmcLinkSend(w->link.fd, iov, niov))
+    if (vmcLinkSend(w->link.fd, iov, niov)) {
+        vmcCaptureFrame(&w->capture, iov, niov);
         return true;
+    }
     if (!w->linkFull)
         vmcLoopChange(w->loop, &w->link, EPOLLIN | EPOLLOUT);
     w->linkFull = true;
@@ -94,6 +100,20 @@ static const vmcEndpointOps endpointOps = {
     .close = vmcHostClose,
 };
 
+static void mailboxReady(void *opaque, uint32_t events);
+
+/* What the broker has said of channels comes before a frame that was sent after it. */
+static void
+hearBroker(worker *w)
+{
+    uint64_t told = __atomic_load_n(&w->tally->told, __ATOMIC_ACQUIRE);
+
+    if (told == w->told)
+        return;
+    w->told = told;
+    mailboxReady(w, EPOLLIN);
+}
+
 static void
 receiveFrames(worker *w)
 {
@@ -106,6 +126,8 @@ receiveFrames(worker *w)
             w->over = true;
         if (len <= 0)
             return;
+        hearBroker(w);
+        vmcCaptureFrame(&w->capture, &(struct iovec){ frame, (size_t)len }, 1);
         vmcEndpointInput(w->endpoint, now(), frame, len);
     }
 }
@@ -183,15 +205,51 @@ toldNetwork(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
 }
 
 static bool
+toldTally(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd)
+{
+    if (w->tally)
+        return false;
+    w->tally = vmcTallyMap(fd);
+    close(fd);
+    return w->tally != NULL;
+}
+
+static bool
 toldChannel(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
 {
     struct in_addr address = { .s_addr = message->address };
-    vmcHostChannel *channel = g_new0(vmcHostChannel, 1);
+    vmcHostChannel *channel;
 
+    if (!w->tally || message->channel >= VMC_NIC_CHANNELS_MAX)
+        return false;
+    channel = g_new0(vmcHostChannel, 1);
     channel->hosts = &w->hosts;
     channel->number = message->channel;
-    g_ptr_array_add(w->channels, channel);
+    channel->tally = &w->tally->channels[message->channel];
+    g_hash_table_insert(w->channels, GUINT_TO_POINTER(channel->number), channel);
     return vmcEndpointAddChannel(w->endpoint, address, message->port, channel) == 0;
+}
+
+/* Each of its connections is closed, which the broker so hears first. */
+static bool
+toldRemove(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
+{
+    vmcMessage removed = { .type = VMC_MESSAGE_WORKER_REMOVED, .channel = message->channel };
+    vmcHostChannel *channel = g_hash_table_lookup(w->channels, GUINT_TO_POINTER(message->channel));
+
+    if (!channel)
+        return false;
+    vmcEndpointRemoveChannel(w->endpoint, now(), channel);
+    g_hash_table_remove(w->channels, GUINT_TO_POINTER(message->channel));
+    vmcMailboxTell(w->mailbox.fd, &removed);
+    return true;
+}
+
+static bool
+toldCapture(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd)
+{
+    vmcCaptureSet(&w->capture, fd);
+    return true;
 }
 
 static bool
@@ -222,13 +280,16 @@ toldAnswer(worker *w, const vmcMessage *message, int fd)
 /* What is done with each message; the rest is not for us. */
 static bool (*const told[VMC_MESSAGE_LAST])(worker *w, const vmcMessage *message, int fd) = {
     [VMC_MESSAGE_BROKER_NETWORK] = toldNetwork,
+    [VMC_MESSAGE_BROKER_TALLY] = toldTally,
     [VMC_MESSAGE_BROKER_CHANNEL] = toldChannel,
+    [VMC_MESSAGE_BROKER_REMOVE] = toldRemove,
     [VMC_MESSAGE_BROKER_KNOWN] = toldKnown,
     [VMC_MESSAGE_BROKER_SERVE] = toldServe,
     [VMC_MESSAGE_BROKER_OPENED] = toldAnswer,
     [VMC_MESSAGE_BROKER_NULL] = toldAnswer,
     [VMC_MESSAGE_BROKER_ACCEPTING] = toldAnswer,
     [VMC_MESSAGE_BROKER_REFUSED] = toldAnswer,
+    [VMC_MESSAGE_BROKER_CAPTURE] = toldCapture,
 };
 
 static void
@@ -256,7 +317,8 @@ prepare(worker *w)
     static const uint8_t mac[VMC_MAC_LEN] = OUR_MAC;
 
     memcpy(w->config.mac, mac, sizeof(mac));
-    w->channels = g_ptr_array_new();
+    w->channels = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    w->capture.fd = -1;
     w->known = g_array_new(FALSE, FALSE, sizeof(knownConn));
     w->loop = w->hosts.loop = vmcLoopNew();
     w->hosts.hosts = g_hash_table_new(NULL, NULL);

@@ -169,13 +169,14 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz f = { .data = data, .len = size };
+    uint32_t number;
 
     f.ledger = vmcLedgerNew(connEnd);
     f.open = g_hash_table_new(NULL, NULL);
     f.channels = next(&f) % (CHANNELS_MAX + 1);
     for (unsigned int i = 0; i < f.channels; i++)
-        g_assert(vmcLedgerAddChannel(f.ledger, addressOf(i), portOf(i)));
-    g_assert(f.channels == 0 || !vmcLedgerAddChannel(f.ledger, addressOf(0), portOf(0)));
+        g_assert(vmcLedgerAddChannel(f.ledger, addressOf(i), portOf(i), &number) && number == i);
+    g_assert(f.channels == 0 || !vmcLedgerAddChannel(f.ledger, addressOf(0), portOf(0), &number));
     while (f.len > 0) {
         uint8_t step = next(&f);
 
