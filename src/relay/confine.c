@@ -7,19 +7,28 @@
 
 #include "relay/confine.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
+
+/* Instructions of a filter, at most. */
+#define FILTER_MAX 1024
 
 /* Landlock's attributes up to its ABI 6; our headers may be older. */
 typedef struct {
@@ -98,6 +107,18 @@ closeFiles(void)
 }
 
 static bool
+waitSuccess(pid_t pid)
+{
+    int status;
+
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return false;
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+static bool
 allow(scmp_filter_ctx filter, const vmcConfineCall *calls, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -114,16 +135,50 @@ allow(scmp_filter_ctx filter, const vmcConfineCall *calls, size_t n)
     return true;
 }
 
+/* Writes the filter to @fd, as the kernel takes it. */
+static bool
+exportFilter(const vmcConfineCall *calls, size_t n, int fd)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+
+    return filter && allow(filter, always, G_N_ELEMENTS(always)) && allow(filter, calls, n) &&
+        seccomp_export_bpf(filter, fd) == 0;
+}
+
+/*
+ * Made in a process of its own, since what libseccomp has touched by then is as
+ * much memory as all the rest that a worker needs. Returns how many
+ * instructions it has, 0 when it cannot be made or has @max.
+ */
+static size_t
+makeFilter(const vmcConfineCall *calls, size_t n, struct sock_filter *filter, size_t max)
+{
+    int fds[2];
+    size_t size = max * sizeof(*filter);
+    size_t len = 0;
+    ssize_t got;
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return 0;
+    pid = fork();
+    if (pid == 0)
+        _exit(exportFilter(calls, n, fds[1]) ? EXIT_SUCCESS : EXIT_FAILURE);
+    close(fds[1]);
+    while (pid > 0 && len < size && (got = read(fds[0], (char *)filter + len, size - len)) > 0)
+        len += (size_t)got;
+    close(fds[0]);
+    return pid > 0 && waitSuccess(pid) && len < size ? len / sizeof(*filter) : 0;
+}
+
 static bool
 filterCalls(const vmcConfineCall *calls, size_t n)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    bool ok = filter && allow(filter, always, G_N_ELEMENTS(always)) && allow(filter, calls, n) &&
-        seccomp_load(filter) == 0;
+    struct sock_filter filter[FILTER_MAX];
+    struct sock_fprog program = { .filter = filter };
 
-    if (filter)
-        seccomp_release(filter);
-    return ok;
+    program.len = (unsigned short)makeFilter(calls, n, filter, FILTER_MAX);
+    return program.len > 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 /* In the order in which they are put on; the filter is the last. */
