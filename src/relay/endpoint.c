@@ -64,6 +64,8 @@ vmcEndpointNew(const vmcEndpointConfig *config, const vmcEndpointOps *ops, void 
     ep->channels = g_array_new(FALSE, FALSE, sizeof(vmcEndpointChannel));
     ep->conns = g_hash_table_new(tupleHash, tupleEqual);
     ep->deadlines = g_ptr_array_new();
+    /* Not in the struct, which is cleared: untouched it takes no memory. */
+    ep->payload = g_malloc(VMC_ENDPOINT_FRAME_MAX);
     ep->probeAt = VMC_TIME_NEVER;
     g_queue_init(&ep->dirty);
     g_queue_init(&ep->linger);
@@ -85,6 +87,7 @@ vmcEndpointFree(vmcEndpoint *ep)
     g_array_free(ep->channels, TRUE);
     g_hash_table_destroy(ep->conns);
     g_ptr_array_free(ep->deadlines, TRUE);
+    g_free(ep->payload);
     g_free(ep);
 }
 

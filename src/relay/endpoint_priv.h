@@ -99,7 +99,7 @@ struct _vmcEndpoint {
     unsigned int pending;       /* DIALLING or SYN_RECEIVED */
     vmcTime probeAt;            /* when every connection sends a bare ACK */
     bool linkFull;
-    uint8_t payload[65536];     /* of the frame that is being made */
+    uint8_t *payload;           /* of the frame that is being made, 64 KiB */
 };
 
 /* vmcEndpointSend: one frame; false when the link is full. */
