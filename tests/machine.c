@@ -361,8 +361,8 @@ isOurRelay(pid_t pid)
     return up == getpid();
 }
 
-static GArray *
-relayPids(void)
+GArray *
+vmcRelayPids(void)
 {
     GArray *pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
     g_autoptr(GDir) proc = g_dir_open("/proc", 0, NULL);
@@ -381,7 +381,7 @@ GArray *
 vmcRelaysFind(void)
 {
     GArray *pidfds = g_array_new(FALSE, FALSE, sizeof(int));
-    g_autoptr(GArray) pids = relayPids();
+    g_autoptr(GArray) pids = vmcRelayPids();
 
     for (guint i = 0; i < pids->len; i++) {
         int fd = pidfd_open(g_array_index(pids, pid_t, i), 0);
@@ -395,7 +395,7 @@ vmcRelaysFind(void)
 guint64
 vmcRelaysMemory(void)
 {
-    g_autoptr(GArray) pids = relayPids();
+    g_autoptr(GArray) pids = vmcRelayPids();
     guint64 pages = 0;
 
     for (guint i = 0; i < pids->len; i++) {

@@ -56,6 +56,9 @@ void vmcMachineDump(const vmcMachine *machine);
 GArray *vmcRelaysFind(void);
 bool vmcRelaysEnd(GArray *pidfds, int milliseconds);
 
+/* vmcRelayPids: of pid_t, all of their processes. */
+GArray *vmcRelayPids(void);
+
 /* vmcRelaysMemory: what they hold in memory together, in bytes. */
 guint64 vmcRelaysMemory(void);
 
