@@ -39,16 +39,20 @@ benchReportFree(benchReport *report)
     g_free(report);
 }
 
+static GArray *
+samplesOf(const benchReport *report, const char *name)
+{
+    for (size_t i = 0; i < report->n; i++) {
+        if (strcmp(report->rows[i].name, name) == 0)
+            return report->samples[i];
+    }
+    g_error("no row '%s'", name);
+}
+
 void
 benchReportAdd(benchReport *report, const char *name, double sample)
 {
-    for (size_t i = 0; i < report->n; i++) {
-        if (strcmp(report->rows[i].name, name) == 0) {
-            g_array_append_val(report->samples[i], sample);
-            return;
-        }
-    }
-    g_error("no row '%s'", name);
+    g_array_append_val(samplesOf(report, name), sample);
 }
 
 static gint
@@ -72,6 +76,12 @@ quantile(const GArray *samples, double share)
     return low + (at - below) * (g_array_index(samples, double, above) - low);
 }
 
+double
+benchReportQuantile(const benchReport *report, const char *name, double share)
+{
+    return quantile(samplesOf(report, name), share);
+}
+
 static bool
 isMissed(const benchRow *row, double median)
 {
@@ -88,7 +98,7 @@ printRow(const benchRow *row, const GArray *samples)
         ? g_strdup("-") : g_strdup_printf("%s %g", signs[row->target], row->limit);
     const char *verdict = row->target == BENCH_NO_TARGET ? "" : isMissed(row, median) ? "MISSED" : "ok";
 
-    fprintf(stderr, "%-20s %10.3f %10.3f %10.3f %5u  %-8s %-6s  %s\n", row->name, median,
+    fprintf(stderr, "%-36s %10.3f %10.3f %10.3f %5u  %-8s %-6s  %s\n", row->name, median,
             quantile(samples, 0.25), quantile(samples, 0.75), samples->len, limit, verdict,
             row->what);
 }
@@ -123,7 +133,7 @@ benchReportPrint(benchReport *report)
     }
     if (ret < 0)
         return ret;
-    fprintf(stderr, "%-20s %10s %10s %10s %5s  %-8s\n", "", "median", "25 %", "75 %", "n", "target");
+    fprintf(stderr, "%-36s %10s %10s %10s %5s  %-8s\n", "", "median", "25 %", "75 %", "n", "target");
     for (size_t i = 0; i < report->n; i++)
         printRow(&report->rows[i], report->samples[i]);
     puts("{");

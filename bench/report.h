@@ -33,6 +33,12 @@ void benchReportFree(benchReport *report);
 void benchReportAdd(benchReport *report, const char *name, double sample);
 
 /*
+ * benchReportQuantile: the value that @share (0 to 1) of the row's samples are
+ * below. After benchReportPrint(), for rows that have samples.
+ */
+double benchReportQuantile(const benchReport *report, const char *name, double share);
+
+/*
  * benchReportPrint:
  * Prints the JSON on standard output and the table on standard error. A target
  * that is missed is marked, and is no failure: a busy machine is none of the
