@@ -1196,15 +1196,17 @@ testGivesUpDialling(const char *dir)
     guint before;
 
     listen(listener, 1);
-    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s --vmchannel 601:null", path);
     broker = vmcLinkGuestPid(guest, "vmch-broker");
     fds = fillBacklog(path);
     vmcLinkReset(vmcLinkDial(guest, 600));
-    g_assert_true(vmcLinkConnect(guest, 700)->refused);
+    /* What the broker answers shows that it has done what came before. */
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
     before = vmcProcessDescriptors(broker);
     for (int i = 0; i < 1000; i++)
         vmcLinkReset(vmcLinkDial(guest, 600));
-    g_assert_true(vmcLinkConnect(guest, 700)->refused);
+    /* What the broker answers shows that it has done what came before. */
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
     g_assert_cmpuint(vmcProcessDescriptors(broker), <=, before);
     closeAll(fds);
     close(listener);
@@ -1251,7 +1253,7 @@ testManyConnections(const char *dir)
                    memory[0], vmcProcessMemory(pids[0]), memory[1], vmcProcessMemory(pids[1]));
     for (int p = 0; p < 2; p++) {
         g_assert_cmpuint(vmcProcessDescriptors(pids[p]), ==, fds[p]);
-        g_assert_cmpint(vmcProcessMemory(pids[p]), <=, memory[p] + 128);
+        g_assert_cmpint(vmcProcessMemory(pids[p]), <=, memory[p] + 512);
     }
     close(listener);
 }
