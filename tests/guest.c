@@ -19,6 +19,7 @@ typedef struct {
 struct _vmcGuest {
     vmcMachine *machine;
     char *dir;              /* ours: console, log and control socket */
+    char *commandLine;
     int control;            /* -1: not connected */
     GString *pending;       /* read from the agent and not yet used */
     int lastCommand;
@@ -42,60 +43,144 @@ guestPath(const vmcGuest *guest, const char *name)
 
 /* The rest of the command line: what makes any machine our guest. */
 static char *
-guestOptions(const vmcGuest *guest)
+guestOptions(const vmcGuest *guest, const char *loader)
 {
-    g_autofree char *kernel = vmcBuildPath("guest/vmlinuz");
-    g_autofree char *initrd = vmcBuildPath("guest/initrd.img");
-
     return g_strdup_printf(
-        "-accel tcg -m 256 -no-reboot -kernel '%s' -initrd '%s' "
-        "-append 'console=ttyS0 quiet panic=-1' -serial file:%s/console "
+        "-accel tcg -m 256 -no-reboot %s -serial file:%s/console "
         "-device virtio-serial-pci -chardev socket,id=control,path=%s/control "
         "-device virtserialport,chardev=control,name=vmchannel.test",
-        kernel, initrd, guest->dir, guest->dir);
+        loader, guest->dir, guest->dir);
+}
+
+/* Starts the emulator; the guest's port to us is connected then. */
+static bool
+startMachine(vmcGuest *guest, const char *more)
+{
+    g_autofree char *control = guestPath(guest, "control");
+    int listener = vmcListen(control);
+
+    guest->machine = vmcMachineStart(guest->dir, "%s %s", guest->commandLine, more);
+    guest->control = guest->machine ? vmcAccept(listener, -1, VMC_PATIENCE) : -1;
+    close(listener);
+    unlink(control);
+    return guest->control >= 0;
 }
 
 static bool
-waitReady(vmcGuest *guest, int listener)
+waitReady(vmcGuest *guest)
 {
-    g_autofree char *line = NULL;
+    g_autofree char *line = vmcReadLine(guest->control, guest->pending, BOOT_PATIENCE);
 
-    guest->control = vmcAccept(listener, -1, VMC_PATIENCE);
-    if (guest->control < 0)
-        return false;
-    line = vmcReadLine(guest->control, guest->pending, BOOT_PATIENCE);
     return g_strcmp0(line, "READY") == 0;
+}
+
+static vmcGuest *
+start(const char *loader, char *given)
+{
+    vmcGuest *guest = g_new0(vmcGuest, 1);
+    g_autofree char *options = NULL;
+
+    guest->dir = vmcTempDir();
+    guest->control = -1;
+    guest->pending = g_string_new(NULL);
+    guest->results = g_hash_table_new_full(NULL, NULL, NULL, resultFree);
+    options = guestOptions(guest, loader);
+    guest->commandLine = g_strjoin(" ", given, options, NULL);
+    g_free(given);
+    if (!startMachine(guest, "") || !waitReady(guest)) {
+        g_test_message("the guest did not boot: %s", guest->commandLine);
+        vmcGuestDump(guest);
+        g_test_fail();
+        g_clear_pointer(&guest, vmcGuestStop);
+    }
+    return guest;
 }
 
 vmcGuest *
 vmcGuestStart(const char *format, ...)
 {
-    vmcGuest *guest = g_new0(vmcGuest, 1);
-    g_autofree char *control = NULL;
-    g_autofree char *given = NULL;
-    g_autofree char *options = NULL;
-    int listener;
+    g_autofree char *kernel = vmcBuildPath("guest/vmlinuz");
+    g_autofree char *initrd = vmcBuildPath("guest/initrd.img");
+    g_autofree char *loader = g_strdup_printf("-kernel '%s' -initrd '%s' -append"
+                                              " 'console=ttyS0 quiet panic=-1'", kernel, initrd);
+    char *given;
     va_list args;
 
     va_start(args, format);
     given = g_strdup_vprintf(format, args);
     va_end(args);
-    guest->dir = vmcTempDir();
-    guest->control = -1;
-    guest->pending = g_string_new(NULL);
-    guest->results = g_hash_table_new_full(NULL, NULL, NULL, resultFree);
-    control = guestPath(guest, "control");
-    options = guestOptions(guest);
-    listener = vmcListen(control);
-    guest->machine = vmcMachineStart(guest->dir, "%s %s", given, options);
-    if (!guest->machine || !waitReady(guest, listener)) {
-        g_test_message("the guest did not boot: %s %s", given, options);
-        vmcGuestDump(guest);
-        g_test_fail();
-        g_clear_pointer(&guest, vmcGuestStop);
+    return start(loader, given);
+}
+
+vmcGuest *
+vmcGuestStartFrom(const char *loader, const char *format, ...)
+{
+    char *given;
+    va_list args;
+
+    va_start(args, format);
+    given = g_strdup_vprintf(format, args);
+    va_end(args);
+    return start(loader, given);
+}
+
+static bool
+qmpDone(vmcGuest *guest, const char *command)
+{
+    g_autofree char *reply = vmcMachineQmp(guest->machine, command);
+
+    if (g_strcmp0(reply, "{\"return\": {}}") == 0)
+        return true;
+    g_test_message("%s: %s", command, reply ? reply : "no answer");
+    g_test_fail();
+    return false;
+}
+
+bool
+vmcGuestReboot(vmcGuest *guest)
+{
+    if (!qmpDone(guest, "{\"execute\": \"set-action\", \"arguments\":"
+                 " {\"reboot\": \"reset\"}}") ||
+        !qmpDone(guest, "{\"execute\": \"system_reset\"}"))
+        return false;
+    if (waitReady(guest))
+        return true;
+    g_test_message("the guest did not boot again");
+    g_test_fail();
+    return false;
+}
+
+/* Asks again until the answer has @wanted in it: QMP tells it to who asks. */
+static bool
+qmpUntil(vmcGuest *guest, const char *command, const char *wanted)
+{
+    for (int left = VMC_PATIENCE / 50; left > 0; left--) {
+        g_autofree char *reply = vmcMachineQmp(guest->machine, command);
+
+        if (reply && strstr(reply, wanted))
+            return true;
+        g_usleep(50 * G_TIME_SPAN_MILLISECOND);
     }
-    close(listener);
-    return guest;
+    g_test_message("%s: never %s", command, wanted);
+    g_test_fail();
+    return false;
+}
+
+bool
+vmcGuestMove(vmcGuest *guest, const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "state", NULL);
+    g_autofree char *migrate = g_strdup_printf("{\"execute\": \"migrate\", \"arguments\":"
+                                               " {\"uri\": \"exec:cat > %s\"}}", path);
+    g_autofree char *incoming = g_strdup_printf("-incoming 'exec:cat %s'", path);
+
+    if (!qmpDone(guest, migrate) ||
+        !qmpUntil(guest, "{\"execute\": \"query-migrate\"}", "\"completed\""))
+        return false;
+    g_clear_pointer(&guest->machine, vmcMachineStop);
+    close(guest->control);
+    return startMachine(guest, incoming) &&
+        qmpUntil(guest, "{\"execute\": \"query-status\"}", "\"running\": true");
 }
 
 void
@@ -109,6 +194,7 @@ vmcGuestStop(vmcGuest *guest)
     g_string_free(guest->pending, TRUE);
     g_hash_table_destroy(guest->results);
     vmcTempDirRemove(guest->dir);
+    g_free(guest->commandLine);
     g_free(guest->dir);
     g_free(guest);
 }

@@ -14,13 +14,26 @@ typedef struct _vmcGuest vmcGuest;
  * vmcGuestStart: boots through an emulator's command line (a format, as in
  * vmcMachineStart; kernel, console and control port are added) and returns when
  * the agent is ready. On failure the test fails and NULL is returned.
+ * vmcGuestStartFrom: the same, with options that load our kernel some other way.
  * vmcGuestStop: accepts NULL.
  */
 vmcGuest *vmcGuestStart(const char *format, ...) G_GNUC_PRINTF(1, 2);
+vmcGuest *vmcGuestStartFrom(const char *loader, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void vmcGuestStop(vmcGuest *guest);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcGuest, vmcGuestStop)
 
 vmcMachine *vmcGuestMachine(vmcGuest *guest);
+
+/*
+ * vmcGuestReboot: resets the machine and waits until it has booted anew. What
+ * ran in it is not answered any more.
+ * vmcGuestMove: saves the guest to a file in @dir, ends its emulator, and goes on
+ * from the file in a new one with the same command line: as virsh save and
+ * restore do. Commands go on. Both return false, and the test fails, when it
+ * does not work.
+ */
+bool vmcGuestReboot(vmcGuest *guest);
+bool vmcGuestMove(vmcGuest *guest, const char *dir);
 
 /*
  * vmcGuestRun: runs a shell command in the guest; returns its exit status and,

@@ -6,6 +6,8 @@
  * nettool ADDRESS PORT VERB...       one connection; the verbs are in a table below
  * nettool --parallel N ADDRESS PORT  N at once, each sends a line and reads its echo
  * nettool --sequence N ADDRESS PORT  N in turn, each sends a line and reads its echo
+ * nettool --hold N ADDRESS PORT FILE N at once, nothing is said; creates FILE when
+ *                                    all are there, and stays until killed
  * nettool --probe MS [udp:]ADDRESS:PORT...
  *                                    tries all at once, says what answered within MS
  */
@@ -203,6 +205,16 @@ verbMark(int fd, const char *path)
     return mark < 0 ? failed("mark") : close(mark);
 }
 
+/* Goes on when the host, or another command, has created the file. */
+static int
+verbAwait(int fd, const char *path)
+{
+    (void)fd;
+    while (access(path, F_OK) < 0)
+        usleep(10000);
+    return 0;
+}
+
 static const struct {
     const char *name;       /* one that ends with ':' takes an argument */
     int (*run)(int fd, const char *arg);
@@ -218,6 +230,7 @@ static const struct {
     { "close", verbClose },
     { "rst", verbReset },           /* close with a reset */
     { "mark:", verbMark },          /* creates a file */
+    { "await:", verbAwait },        /* until there is such a file */
     { "hold", verbHold },           /* until killed */
 };
 
@@ -361,6 +374,18 @@ parallel(int count, char **argv)
     return report(ok, count);
 }
 
+static int
+hold(int count, char **argv)
+{
+    struct sockaddr_in addr = address(argv[0], argv[1]);
+
+    for (int i = 0; i < count; i++) {
+        if (connectTo(&addr, 0) < 0)
+            return 1;
+    }
+    return verbMark(-1, argv[2]) < 0 ? 1 : pause();
+}
+
 typedef struct {
     const char *name;
     bool udp;
@@ -453,6 +478,8 @@ main(int argc, char **argv)
         return parallel(atoi(argv[2]), argv + 3);
     if (argc >= 5 && strcmp(argv[1], "--sequence") == 0)
         return sequence(atoi(argv[2]), argv + 3);
+    if (argc >= 6 && strcmp(argv[1], "--hold") == 0)
+        return hold(atoi(argv[2]), argv + 3);
     if (argc >= 4 && strcmp(argv[1], "--probe") == 0)
         return probeAll(atoi(argv[2]), argv + 3);
     if (argc >= 3 && argv[1][0] != '-')
