@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include "util/enum.h"
 #include "util/error.h"
@@ -44,6 +45,23 @@ testErrorMessage(void)
     vmcErrorReset();
     g_assert_cmpint(vmcErrorLast()->code, ==, VIR_ERR_OK);
     g_assert_cmpstr(vmcErrorLast()->message, ==, "");
+}
+
+/* A message is bounded, and stays a string of whole characters. */
+static void
+testErrorBound(void)
+{
+    g_autoptr(GString) quoted = g_string_new("x");
+
+    while (quoted->len < 2 * VMC_ERROR_MAX)
+        g_string_append(quoted, "\303\251");
+    for (size_t skip = 0; skip < 2; skip++) {
+        vmcReportError(VIR_ERR_XML_ERROR, "'%s'", quoted->str + skip);
+        g_assert_cmpuint(strlen(vmcErrorLast()->message), >=, VMC_ERROR_MAX - 1);
+        g_assert_cmpuint(strlen(vmcErrorLast()->message), <=, VMC_ERROR_MAX);
+        g_assert_true(g_utf8_validate(vmcErrorLast()->message, -1, NULL));
+    }
+    vmcErrorReset();
 }
 
 static gpointer
@@ -100,6 +118,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/util/enum/words", testEnumWords);
     g_test_add_func("/util/error/message", testErrorMessage);
+    g_test_add_func("/util/error/bound", testErrorBound);
     g_test_add_func("/util/error/per-thread", testErrorIsPerThread);
     g_test_add_func("/util/error/numbers", testErrorNumbers);
     return g_test_run();

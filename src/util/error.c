@@ -5,6 +5,7 @@
 #include "util/error.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* The codes that we report, with libvirt's text for each. */
 static const struct {
@@ -49,11 +50,20 @@ errorGet(void)
     return error;
 }
 
+/* Cuts a message that quotes too much, between two characters. */
+static void
+messageBound(char *message)
+{
+    if (strlen(message) > VMC_ERROR_MAX)
+        *g_utf8_find_prev_char(message, message + VMC_ERROR_MAX + 1) = '\0';
+}
+
 static void
 errorTake(int domain, int code, char *message)
 {
     vmcError *error = errorGet();
 
+    messageBound(message);
     error->domain = domain;
     error->code = code;
     g_free(error->message);

@@ -10,6 +10,9 @@
 #include <glib.h>
 #include <libvirt/virterror.h>
 
+/* Bytes of a message, as in libvirt: what it quotes can be as long as a document. */
+#define VMC_ERROR_MAX 1023
+
 typedef struct {
     int domain;         /* virErrorDomain */
     int code;           /* virErrorNumber; VIR_ERR_OK when nothing is reported */
