@@ -62,6 +62,15 @@ static const argvCase cases[] = {
       "[drive \"d\"]\n  file = \"[netdev]\"\n",
       "QEMU -readconfig f -net nic -net user " OWN_NIC("52:54:00:76:6d:63"),
       RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "readconfig-machine", "-readconfig f -vmchannel 600:null",
+      "[machine]\n\ttype = \"microvm\"\n", "QEMU -readconfig f " NETDEV
+      " -device virtio-net-device,netdev=hostua-vmchannel,id=ua-vmchannel,mac=52:54:00:76:6d:63,"
+      "host_mtu=65520",
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 600:null" },
+    { "readconfig-odd", "-readconfig f -vmchannel 600:null",
+      "[net]\n  type user\n  type = user\n  type = \"user\n",
+      "QEMU -readconfig f " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 600:null" },
     { "microvm", "-M microvm,acpi=off -vmchannel 600:null", NULL,
       "QEMU -M microvm,acpi=off " NETDEV " -device virtio-net-device,netdev=hostua-vmchannel,"
       "id=ua-vmchannel,mac=52:54:00:76:6d:63,host_mtu=65520",
@@ -174,6 +183,25 @@ testErrors(void)
 }
 
 static void
+testTooMany(void)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    g_auto(GStrv) args = NULL;
+    const char *none[] = { NULL };
+
+    for (int port = 1; port <= 1025; port++) {
+        g_autofree char *value = g_strdup_printf("%d:null", port);
+
+        g_strv_builder_add_many(builder, "-vmchannel", value, NULL);
+    }
+    args = g_strv_builder_end(builder);
+    g_assert_null(vmcQemuArgvParse((const char *const *)args, none));
+    g_assert_cmpstr(vmcErrorLast()->message, ==,
+                    "unsupported configuration: 1025 vmchannels: accepted are 1024");
+    vmcErrorReset();
+}
+
+static void
 testReadconfigs(void)
 {
     g_auto(GStrv) args = g_strsplit("-S -readconfig a -append -readconfig -readconfig b -readconfig",
@@ -224,6 +252,7 @@ main(int argc, char **argv)
     g_test_add_func("/qemu/opts/get", testOpts);
     g_test_add_func("/qemu/argv/readconfigs", testReadconfigs);
     g_test_add_func("/qemu/argv/errors", testErrors);
+    g_test_add_func("/qemu/argv/too-many", testTooMany);
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = g_strconcat("/qemu/argv/", cases[i].name, NULL);
 

@@ -264,10 +264,24 @@ testHostile(void)
     g_autofree char *bomb = g_strconcat(
         "<!DOCTYPE a [<!ENTITY a 'vmchannel'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>"
         "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]>", head, "&c;</domain>", NULL);
+    g_autofree char *crowded = repeated("<domain type='kvm'><vmchannel", " a='1'", 4097, "/></domain>");
+    g_autofree char *quoted = repeated("<domain type='kvm'><devices><vmchannel type='unix'>"
+                                       "<source path='/", "a", 4000000,
+                                       "'/><target port='1'/></vmchannel></devices></domain>");
     const struct {
         const char *xml;
         const char *error;
     } documents[] = {
+        { crowded, "XML error: an element has more than 4096 attributes" },
+        { "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><domain>vmchannel &x;</domain>",
+          "XML error: line 1: a domain document cannot have a document type declaration" },
+        { "<domain>vmchannel &x;</domain>", "XML error: line 1: Entity 'x' not defined" },
+        { "<domain type='kvm' type='qemu'>vmchannel</domain>",
+          "XML error: line 1: Attribute type redefined" },
+        { "<domain>vmchannel \303\050</domain>",
+          "XML error: line 1: Input is not proper UTF-8, indicate encoding !" },
+        { "<?xml version='1.0' encoding='klingon'?><domain>vmchannel</domain>",
+          "XML error: line 1: Unsupported encoding klingon" },
         { deep, "XML error: line 1: Excessive depth in document" },
         { wide, "XML error: document is larger than 4194304 bytes" },
         { bomb, "XML error: line 1: a domain document cannot have a document type declaration" },
@@ -278,6 +292,35 @@ testHostile(void)
         g_assert_null(vmcDomainRewriteForward(documents[i].xml, &options));
         g_assert_true(g_str_has_prefix(vmcErrorLast()->message, documents[i].error));
         g_assert_null(vmcDomainRewriteReverse(documents[i].xml, &options));
+    }
+    /* What an error quotes is bounded, too: it has to fit into a message of libvirt's. */
+    g_assert_null(vmcDomainRewriteForward(quoted, &options));
+    g_assert_true(g_str_has_prefix(vmcErrorLast()->message, "XML error: invalid 'path' attribute"));
+    g_assert_cmpuint(strlen(vmcErrorLast()->message), <=, VMC_ERROR_MAX);
+    vmcErrorReset();
+}
+
+static void
+testState(void)
+{
+    static const struct {
+        const char *file;
+        const char *from;       /* what in it is written otherwise; NULL: nothing */
+        vmcDomainState state;
+    } states[] = {
+        { "nothing-of-ours.xml", NULL, VMC_DOMAIN_PLAIN },
+        { "unix-connect.stock.xml", NULL, VMC_DOMAIN_STOCK },
+        { "unix-connect.stock.xml", DIR, VMC_DOMAIN_STOCK_BROKEN },
+        { "nic-without-channels.stock.xml", NULL, VMC_DOMAIN_STOCK },
+        { "malformed.xml", NULL, VMC_DOMAIN_PLAIN },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(states); i++) {
+        g_autofree char *xml = golden(states[i].file);
+        g_auto(GStrv) parts = g_strsplit(xml, states[i].from ? states[i].from : "<none>", -1);
+        g_autofree char *changed = g_strjoinv("", parts);
+
+        g_assert_cmpint(vmcDomainStateOf(changed, &options), ==, states[i].state);
     }
     vmcErrorReset();
 }
@@ -540,6 +583,7 @@ main(int argc, char **argv)
     g_test_add_func("/rewrite/record-round-trip", testRecordRoundTrip);
     g_test_add_func("/rewrite/live", testLive);
     g_test_add_func("/rewrite/running", testRunning);
+    g_test_add_func("/rewrite/state", testState);
     g_test_add_func("/rewrite/hostile", testHostile);
     g_test_add_func("/rewrite/large", testLarge);
     g_test_add_func("/rewrite/damaged", testDamaged);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Reading and writing XML: see xml.h. Everything that a hostile document could
- * make large is bounded here: its size, its depth (libxml2's own limit), and
- * entities, which it cannot declare.
+ * make large is bounded here: its size, its depth (libxml2's own limit), the
+ * attributes of an element, and entities, which it cannot declare.
  */
 #include <config.h>
 
@@ -45,6 +45,27 @@ reportParser(xmlParserCtxtPtr parser)
                    (int)strcspn(message, "\n"), message);
 }
 
+/*
+ * Whether an element could have too many attributes: libxml2's time for one
+ * grows with their number's square. No '<' stands in a tag, so what lies
+ * between two of them holds no more than one.
+ */
+static bool
+hasCrowdedTag(const char *xml)
+{
+    unsigned int n = 0;
+
+    for (const char *c = strpbrk(xml, "<="); c; c = strpbrk(c + 1, "<=")) {
+        char next = c[1 + strspn(c + 1, " \t\r\n")];
+
+        if (*c == '<')
+            n = 0;
+        else if ((next == '\'' || next == '"') && ++n > VMC_XML_ATTRIBUTES_MAX)
+            return true;
+    }
+    return false;
+}
+
 xmlDocPtr
 vmcXmlParse(const char *xml)
 {
@@ -54,6 +75,11 @@ vmcXmlParse(const char *xml)
 
     if (length > VMC_XML_MAX) {
         vmcReportError(VIR_ERR_XML_ERROR, "document is larger than %d bytes", VMC_XML_MAX);
+        return NULL;
+    }
+    if (hasCrowdedTag(xml)) {
+        vmcReportError(VIR_ERR_XML_ERROR, "an element has more than %d attributes",
+                       VMC_XML_ATTRIBUTES_MAX);
         return NULL;
     }
     parser = xmlNewParserCtxt();

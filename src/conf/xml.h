@@ -16,6 +16,9 @@
 /* libvirt's own limit for a string on the wire. */
 #define VMC_XML_MAX (4 * 1024 * 1024)
 
+/* Of one element: some hundred times what libvirt ever writes. */
+#define VMC_XML_ATTRIBUTES_MAX 4096
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 
 /*
