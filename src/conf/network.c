@@ -129,7 +129,8 @@ vmcNetworkMeetsDefault(const char *net)
     struct in_addr address;
     uint32_t mask;
 
-    if (!net || inet_pton(AF_INET, parts[0], &address) != 1 || !maskFromString(parts[1], &mask))
+    /* No part at all is what g_strsplit() makes of "". */
+    if (!parts || !parts[0] || inet_pton(AF_INET, parts[0], &address) != 1 || !maskFromString(parts[1], &mask))
         return true;
     mask &= USER_MASK;
     return (ntohl(address.s_addr) & mask) == (USER_NETWORK & mask);
