@@ -88,7 +88,7 @@ vmcXmlParse(const char *xml)
     parser->sax->internalSubset = refuseSubset;
     doc = xmlCtxtReadMemory(parser, xml, (int)length, NULL, NULL,
                             XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
-                            XML_PARSE_NOCDATA);
+                            XML_PARSE_NOCDATA | XML_PARSE_COMPACT);
     if (parser->_private)
         g_clear_pointer(&doc, xmlFreeDoc);
     if (!doc)

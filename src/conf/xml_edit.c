@@ -123,6 +123,26 @@ nextInDocument(xmlNodePtr node)
     return next;
 }
 
+/* Whether the tag whose '<' is at @tag can be @node's. */
+static bool
+isTagOf(const char *tag, xmlNodePtr node)
+{
+    const char *name = (const char *)node->name;
+    const char *prefix = node->ns ? (const char *)node->ns->prefix : NULL;
+    size_t length = prefix ? strlen(prefix) : 0;
+
+    /* In another encoding than ours, such a name may be other bytes. */
+    if (!g_str_is_ascii(name) || (prefix && !g_str_is_ascii(prefix)))
+        return true;
+    tag++;
+    if (prefix) {
+        if (strncmp(tag, prefix, length) != 0 || tag[length] != ':')
+            return false;
+        tag += length + 1;
+    }
+    return strncmp(tag, name, strlen(name)) == 0;
+}
+
 /* Gives each element its span; false when the numbers or names differ. */
 static bool
 pair(const char *xml, xmlDocPtr doc, GArray *spans)
@@ -131,13 +151,8 @@ pair(const char *xml, xmlDocPtr doc, GArray *spans)
 
     for (xmlNodePtr node = xmlDocGetRootElement(doc); node; node = nextInDocument(node)) {
         vmcXmlSpan *span = i < spans->len ? &g_array_index(spans, vmcXmlSpan, i) : NULL;
-        const char *prefix = node->ns && node->ns->prefix ? (const char *)node->ns->prefix : NULL;
-        g_autofree char *name = g_strconcat("<", prefix ? prefix : "", prefix ? ":" : "",
-                                            (const char *)node->name, NULL);
 
-        /* In another encoding than ours, a name may be other bytes. */
-        if (!span || (g_str_is_ascii(name) &&
-                      strncmp(xml + span->begin, name, strlen(name)) != 0))
+        if (!span || !isTagOf(xml + span->begin, node))
             return false;
         node->_private = span;
         i++;
