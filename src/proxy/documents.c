@@ -15,11 +15,12 @@
 #define VMC_FROM_THIS VIR_FROM_QEMU
 
 static vmcRewriteOptions
-rewriteOptions(const vmcSession *session)
+rewriteOptions(vmcSession *session)
 {
     return (vmcRewriteOptions){
         .emulatorDir = session->options->emulatorDir,
         .emulator = session->emulator,
+        .emulatorGuessed = &session->emulatorGuessed,
     };
 }
 
@@ -84,14 +85,20 @@ static const vmcRpcRewriter rewriters[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(rewriters) == VMC_RPC_ACTION_LAST);
 
-/* Rewrites *@message in place; a verdict of VMC_FLOW_DROP comes with an answer. */
-static vmcFlowVerdict
-rewriteUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+static vmcRpcRewriteResult
+rewriteCall(vmcSession *session, const vmcRpcProcedure *procedure, const GByteArray *message,
+            GByteArray **out)
 {
-    GByteArray *out = NULL;
-    vmcRpcRewriteResult result = vmcRpcRewrite(*message, procedure->call,
-                                               rewriters[procedure->callAction], session, &out);
+    return vmcRpcRewrite(message, procedure->call, rewriters[procedure->callAction], session, out);
+}
 
+/*
+ * What becomes of a call, by what its rewriting came to; @out, if there is one,
+ * takes the place of *@message. A verdict of VMC_FLOW_DROP comes with an answer.
+ */
+static vmcFlowVerdict
+finishCall(vmcSession *session, vmcRpcRewriteResult result, GByteArray *out, GByteArray **message)
+{
     if (result == VMC_RPC_REWRITE_FAILED)
         return vmcSessionFail(session);
     if (result == VMC_RPC_REWRITE_CHANGED) {
@@ -109,13 +116,16 @@ emulatorDone(vmcSession *session, vmcXdrReader *reply)
     size_t length = 0;
     const char *bytes = vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length);
     g_autofree char *capabilities = g_strndup(bytes ? bytes : "", length);
+    GByteArray *out = NULL;
+    vmcRpcRewriteResult result;
 
     session->emulator = vmcDocumentEmulator(capabilities);
     if (!session->emulator) {
         vmcSessionFail(session);
         return;
     }
-    vmcSessionDecide(session, rewriteUp(session, procedure, &session->replacement));
+    result = rewriteCall(session, procedure, session->replacement, &out);
+    vmcSessionDecide(session, finishCall(session, result, out, &session->replacement));
 }
 
 static vmcFlowVerdict
@@ -133,18 +143,31 @@ askForEmulator(vmcSession *session, const GByteArray *message)
     return vmcSessionCall(session, call, emulatorDone);
 }
 
-vmcFlowVerdict
-vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+static bool
+wantsEmulator(vmcSession *session, const vmcRpcProcedure *procedure, const GByteArray *message)
 {
     GByteArray *unused = NULL;
 
+    session->wantsEmulator = false;
+    vmcRpcRewrite(message, procedure->call, lookForEmulator, session, &unused);
+    return session->wantsEmulator;
+}
+
+vmcFlowVerdict
+vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+{
+    GByteArray *out = NULL;
+    vmcRpcRewriteResult result;
+
     if (procedure->callAction == VMC_RPC_ACTION_DEVICE)
         return vmcAttachMessage(session, message);
-    session->wantsEmulator = false;
-    vmcRpcRewrite(*message, procedure->call, lookForEmulator, session, &unused);
-    if (session->wantsEmulator)
+    session->emulatorGuessed = false;
+    result = rewriteCall(session, procedure, *message, &out);
+    if (session->emulatorGuessed && wantsEmulator(session, procedure, *message)) {
+        g_clear_pointer(&out, g_byte_array_unref);
         return askForEmulator(session, *message);
-    return rewriteUp(session, procedure, message);
+    }
+    return finishCall(session, result, out, message);
 }
 
 vmcFlowVerdict

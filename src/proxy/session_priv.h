@@ -53,6 +53,7 @@ struct _vmcSession {
     vmcRpcHeader call;
     vmcCallDone done;
 
+    bool emulatorGuessed;       /* by the rewriting: the daemon may know better */
     bool wantsEmulator;         /* the document names none; the daemon is asked */
     vmcEmulatorQuery query;
     char *emulator;             /* its answer, or NULL */

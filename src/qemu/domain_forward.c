@@ -86,6 +86,8 @@ emulatorDefault(const forward *f)
 
     if (f->options->emulator)
         return g_strdup(f->options->emulator);
+    if (f->options->emulatorGuessed)
+        *f->options->emulatorGuessed = true;
     if (arch)
         return g_strdup_printf("/usr/bin/qemu-system-%s", emulatorArch(arch));
     vmcReportError(VIR_ERR_XML_ERROR, "%s",

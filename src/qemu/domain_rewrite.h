@@ -20,6 +20,7 @@ typedef struct {
      * /usr/bin/qemu-system-ARCH by the document's own <type arch=>.
      */
     const char *emulator;
+    bool *emulatorGuessed;      /* set when that was so, and NULL; may be NULL itself */
     /*
      * Leave the NIC out (forward only): domxml-to-native would make it a tap.
      */
