@@ -18,7 +18,13 @@
 #define VMC_FROM_THIS VIR_FROM_RPC
 
 /* As much may wait in the sink before the source is left alone. */
-#define SINK_HIGH (256 * 1024)
+#define SINK_HIGH (128 * 1024)
+
+/*
+ * Of a message that passes, a piece as large as this is sent from where it was
+ * read; smaller ones are put together in the sink.
+ */
+#define DIRECT_SIZE (16 * 1024)
 
 /* Before the daemon is known, no message of a client's is longer than this. */
 #define EARLY_MAX (64 * 1024)
@@ -34,6 +40,7 @@ struct _vmcFlow {
     bool dropFds;
     GByteArray *whole;          /* the message when it is collected, else NULL */
     bool waiting;
+    bool stalled;
 };
 
 vmcFlow *
@@ -66,7 +73,13 @@ vmcFlowSetSink(vmcFlow *flow, vmcSink *sink)
 bool
 vmcFlowIsBlocked(const vmcFlow *flow)
 {
-    return flow->sink && vmcSinkPending(flow->sink) >= SINK_HIGH;
+    return flow->stalled || (flow->sink && vmcSinkPending(flow->sink) >= SINK_HIGH);
+}
+
+bool
+vmcFlowIsStalled(const vmcFlow *flow)
+{
+    return flow->stalled;
 }
 
 bool
@@ -139,23 +152,42 @@ stepHeader(vmcFlow *flow)
     return STEP_ON;
 }
 
+/* Passes on a piece of a message; *@taken says how much of it. */
+static flowStep
+passBytes(vmcFlow *flow, const guint8 *bytes, size_t size, size_t *taken)
+{
+    if (size < DIRECT_SIZE) {
+        vmcSinkAppend(flow->sink, bytes, size);
+        *taken = size;
+        return STEP_ON;
+    }
+    if (vmcSinkSend(flow->sink, bytes, size, taken) < 0)
+        return STEP_FAILED;
+    flow->stalled = *taken < size;
+    return flow->stalled ? STEP_STOP : STEP_ON;
+}
+
 /* Inside a message: takes what there is of it. */
 static flowStep
 stepBytes(vmcFlow *flow)
 {
     size_t size;
     const guint8 *bytes = vmcSourcePeek(flow->source, &size);
+    size_t taken = 0;
+    flowStep step = STEP_ON;
 
     size = MIN(size, flow->left);
     if (size == 0 || (!flow->whole && vmcFlowIsBlocked(flow)))
         return STEP_STOP;
-    if (flow->whole)
+    if (flow->whole) {
         g_byte_array_append(flow->whole, bytes, size);
-    else
-        vmcSinkAppend(flow->sink, bytes, size);
-    flow->left -= size;
-    vmcSourceConsume(flow->source, size);
-    return STEP_ON;
+        taken = size;
+    } else {
+        step = passBytes(flow, bytes, size, &taken);
+    }
+    flow->left -= taken;
+    vmcSourceConsume(flow->source, taken);
+    return step;
 }
 
 /* A message was collected. */
@@ -228,6 +260,7 @@ vmcFlowRun(vmcFlow *flow)
 {
     flowStep result;
 
+    flow->stalled = false;
     do {
         result = step(flow);
     } while (result == STEP_ON);

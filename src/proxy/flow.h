@@ -53,7 +53,10 @@ int vmcFlowRun(vmcFlow *flow);
 
 /*
  * vmcFlowIsBlocked: whether the sink is so full that the source must wait.
+ * vmcFlowIsStalled: whether the source holds bytes that go on as soon as the
+ * sink's peer takes some.
  * vmcFlowIsWaiting: whether a verdict is outstanding.
  */
 bool vmcFlowIsBlocked(const vmcFlow *flow);
+bool vmcFlowIsStalled(const vmcFlow *flow);
 bool vmcFlowIsWaiting(const vmcFlow *flow);

@@ -255,6 +255,12 @@ isReadable(const vmcSource *source, const vmcFlow *flow)
            !vmcFlowIsBlocked(flow) && !vmcFlowIsWaiting(flow);
 }
 
+static bool
+hasToWrite(const vmcSink *sink, const vmcFlow *flow)
+{
+    return sink && (vmcSinkPending(sink) > 0 || (flow && vmcFlowIsStalled(flow)));
+}
+
 /* The places in the poll set. */
 enum { EVENT_IN, EVENT_OUT, EVENT_DAEMON, EVENT_N };
 
@@ -269,13 +275,13 @@ waitForEvents(const vmcSession *session, struct pollfd *fds)
     if (isReadable(session->fromClient, session->up))
         fds[EVENT_IN] = (struct pollfd){ .fd = session->in, .events = POLLIN };
     /* Watched even with nothing to say: a client that is gone must be noticed. */
-    if (vmcSinkPending(session->toClient) > 0)
+    if (hasToWrite(session->toClient, session->down))
         fds[EVENT_OUT] = (struct pollfd){ .fd = session->out, .events = POLLOUT };
     else if (fds[EVENT_IN].fd < 0)
         fds[EVENT_OUT] = (struct pollfd){ .fd = session->out };
     if (isReadable(session->fromDaemon, session->down))
         fds[EVENT_DAEMON].events |= POLLIN;
-    if (session->toDaemon && vmcSinkPending(session->toDaemon) > 0)
+    if (hasToWrite(session->toDaemon, session->up))
         fds[EVENT_DAEMON].events |= POLLOUT;
     /* Its end would be told again and again, while nothing can be done about it. */
     if (fds[EVENT_DAEMON].events == 0)
@@ -339,9 +345,9 @@ pump(vmcSession *session)
 
 /* Whether all that a side has said before its end has been passed on. */
 static bool
-isDrained(const vmcSource *source, const vmcSink *sink)
+isDrained(const vmcSource *source, const vmcSink *sink, const vmcFlow *flow)
 {
-    return source && vmcSourceEnded(source) && (!sink || vmcSinkPending(sink) == 0);
+    return source && vmcSourceEnded(source) && !hasToWrite(sink, flow);
 }
 
 /*
@@ -352,10 +358,10 @@ static bool
 isOver(vmcSession *session)
 {
     if (vmcSinkIsBroken(session->toClient) ||
-        isDrained(session->fromDaemon, session->toClient))
+        isDrained(session->fromDaemon, session->toClient, session->down))
         return true;
     if (session->clientEnded || session->busy ||
-        !isDrained(session->fromClient, session->toDaemon))
+        !isDrained(session->fromClient, session->toDaemon, session->up))
         return false;
     session->clientEnded = true;
     return session->daemon < 0 || shutdown(session->daemon, SHUT_WR) < 0;

@@ -17,7 +17,7 @@
 #define VMC_FROM_THIS VIR_FROM_RPC
 
 /* A buffer that grew beyond this is given back when it is empty. */
-#define KEEP_SIZE (1024 * 1024)
+#define KEEP_SIZE (64 * 1024)
 
 /* A descriptor and where its byte stands in the buffer. */
 typedef struct {
@@ -187,25 +187,47 @@ vmcSinkIsBroken(const vmcSink *sink)
     return sink->broken;
 }
 
+/* After a write failed: 0 when the peer takes nothing now, or is gone. */
+static int
+judge(vmcSink *sink)
+{
+    if (errno == EAGAIN || errno == EINTR)
+        return 0;
+    sink->broken = errno == EPIPE || errno == ECONNRESET;
+    if (sink->broken)
+        return 0;
+    vmcReportSystemError(errno, "%s", "cannot write to a peer");
+    return -1;
+}
+
+int
+vmcSinkSend(vmcSink *sink, const guint8 *bytes, size_t size, size_t *sent)
+{
+    ssize_t n = 0;
+    int ret = 0;
+
+    if (!sink->broken && sink->start == sink->buffer->len) {
+        n = sendBytes(sink->fd, bytes, size);
+        ret = n < 0 ? judge(sink) : 0;
+    }
+    *sent = sink->broken ? size : n > 0 ? (size_t)n : 0;
+    return ret;
+}
+
 int
 vmcSinkFlush(vmcSink *sink)
 {
     while (!sink->broken && sink->start < sink->buffer->len) {
         ssize_t n = sendPiece(sink);
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN) {
+        if (n > 0) {
+            sink->start += n;
+        } else if (judge(sink) < 0) {
+            return -1;
+        } else if (!sink->broken) {
             compact(sink);
             return 0;
         }
-        sink->broken = n < 0 && (errno == EPIPE || errno == ECONNRESET);
-        if (n < 0 && !sink->broken) {
-            vmcReportSystemError(errno, "%s", "cannot write to a peer");
-            return -1;
-        }
-        if (n > 0)
-            sink->start += n;
     }
     if (sink->start > 0 || sink->broken)
         reset(sink);

@@ -29,6 +29,14 @@ void vmcSinkAppend(vmcSink *sink, const guint8 *bytes, size_t size);
 void vmcSinkAppendFd(vmcSink *sink, guint8 byte, int fd);
 void vmcSinkEnd(vmcSink *sink);
 
+/*
+ * vmcSinkSend:
+ * Sends of a piece of such a message what the peer takes now, without keeping
+ * any of it; none while other bytes wait. *@sent says how much that was: all,
+ * when the peer is gone. Returns 0, or -1 with an error.
+ */
+int vmcSinkSend(vmcSink *sink, const guint8 *bytes, size_t size, size_t *sent);
+
 /* vmcSinkInsert: a whole message, after the one that is passing through. */
 void vmcSinkInsert(vmcSink *sink, const GByteArray *message);
 

@@ -20,7 +20,8 @@
 
 #define VMC_FROM_THIS VIR_FROM_RPC
 
-#define BUFFER_SIZE (256 * 1024)
+/* About what a unix socket holds: a read of more would seldom be filled. */
+#define BUFFER_SIZE (128 * 1024)
 
 /* A descriptor and the number of its byte, counted from the connection's first. */
 typedef struct {
