@@ -76,8 +76,12 @@ expectOutput(vmcGuest *guest, int command, const char *wanted)
     }
 }
 
-/* With bytes up, bytes down, one idle and one that waits for a host program. */
-static void
+/*
+ * With bytes up, bytes down, one idle and one that waits for a host program.
+ * Returns how long the next connection took, in microseconds, all of the guest's
+ * program included.
+ */
+static gint64
 killInBulk(vmcGuest *guest, const char *dir, bool stopped)
 {
     g_autoptr(vmcHostPeer) up = hostListen(dir, "up", vmcHostCollect, 0);
@@ -92,6 +96,7 @@ killInBulk(vmcGuest *guest, const char *dir, bool stopped)
         vmcGuestSpawn(guest, "rm -f /tmp/b; nettool 10.0.2.4 604 line:waits mark:/tmp/b recv"),
     };
     pid_t worker = vmcLinkGuestPid(NULL, "vmch-worker");
+    gint64 begin, took;
 
     g_assert_true(vmcHostWaitAccepted(up, 1) && vmcHostWaitAccepted(down, 1) &&
                   vmcHostWaitAccepted(idle, 1));
@@ -101,19 +106,39 @@ killInBulk(vmcGuest *guest, const char *dir, bool stopped)
     g_assert_cmpint(kill(worker, SIGKILL), ==, 0);
     if (stopped)
         g_free(vmcMachineQmp(machine, "{\"execute\": \"cont\"}"));
+    begin = g_get_monotonic_time();
     vmcGuestExpect(guest, "ok 1 failed 0\n", "nettool --sequence 1 10.0.2.4 603");
+    took = g_get_monotonic_time() - begin;
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
         expectOutput(guest, commands[i], "ECONNRESET");
     g_assert_true(vmcHostWaitFinished(idle, 1));
+    return took;
 }
 
 static void
 testKilled(vmcGuest *guest, const char *dir)
 {
-    int rounds = g_getenv("VMCHANNEL_TEST_SLOW") ? 200 : 20;
+    int rounds = g_getenv("VMCHANNEL_TEST_SLOW") ? 200 : 20, memory = 0;
+    pid_t broker = vmcLinkGuestPid(NULL, "vmch-broker");
+    gint64 longest = 0, all = 0;
+    guint fds = 0;
 
-    for (int i = 0; i < rounds && !g_test_failed(); i++)
-        killInBulk(guest, dir, false);
+    for (int i = 0; i < rounds && !g_test_failed(); i++) {
+        gint64 took = killInBulk(guest, dir, false);
+
+        longest = MAX(longest, took);
+        all += took;
+        if (i == rounds / 4) {
+            fds = vmcProcessDescriptors(broker);
+            memory = vmcProcessMemory(broker);
+        }
+    }
+    g_test_message("%d kills: a command that connects, %" G_GINT64_FORMAT " ms on average, at most"
+                   " %" G_GINT64_FORMAT "; broker: %u descriptors, %d KiB, at the end %u and %d",
+                   rounds, all / rounds / 1000, longest / 1000, fds, memory,
+                   vmcProcessDescriptors(broker), vmcProcessMemory(broker));
+    g_assert_cmpuint(vmcProcessDescriptors(broker), <=, fds + 1);
+    g_assert_cmpint(vmcProcessMemory(broker), <=, memory + 64);
 }
 
 /* While the VM is stopped the link is full, in the middle of whatever was sent. */
