@@ -514,9 +514,17 @@ static const struct {
       "< A seq=6 len=0 win=0\n"
       "< A seq=1 len=10 win=1000\n"
       "= read=0\n" },
+    { "fin-carries-the-ack-of-the-guests",
+      CONNECT
+      "< FA seq=1 len=10\n"
+      "host eof\n"
+      "> FA seq=1 ack=12\n"
+      "< A seq=12 ack=2\n"
+      "= sink=10 shut=1 closes=1 reset=0 count=0\n" },
     { "guest-closes-first",
       CONNECT
       "< FA seq=1 len=10\n"
+      "+ 5\n"
       "> A ack=12\n"
       "= sink=10 shut=1 closes=0 read=1\n"
       "host data=5\n"
@@ -795,6 +803,7 @@ static const struct {
       "< FA seq=1 len=10\n"
       "host room=100\n"
       "= sink=10 shut=1\n"
+      "+ 5\n"
       "link writable\n"
       "> A ack=12\n" },
     { "full-link-keeps-an-ack",
@@ -881,6 +890,7 @@ static const struct {
       CONNECT
       "host room=0\n"
       "< FA seq=1 len=10\n"
+      "+ 5\n"
       "> A ack=12\n"
       "= sink=0 shut=0 write=1\n"
       "host eof\n"

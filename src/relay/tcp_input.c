@@ -378,14 +378,12 @@ vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn)
     shutWhenDrained(ep, conn);
 }
 
+/* For something that carries the ACK, though not for long. */
 static void
-inputFin(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+ackWaits(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
-    conn->rcvNxt++;
-    conn->finReceived = true;
-    vmcTcpAckSoon(ep, conn);
-    vmcTcpEnterState(ep, conn, now, vmcTcpStates[conn->state].onFin);
-    shutWhenDrained(ep, conn);
+    if (conn->ackAt == VMC_TIME_NEVER)
+        vmcTcpSetTimer(ep, conn, &conn->ackAt, now + DELAYED_ACK);
 }
 
 /* Two segments, or half of the window, make an ACK due; less waits for more. */
@@ -397,8 +395,22 @@ ackReceived(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 
     if (received >= MIN(2 * (uint32_t)conn->rcvMss, window / 2))
         vmcTcpAckSoon(ep, conn);
-    else if (conn->ackAt == VMC_TIME_NEVER)
-        vmcTcpSetTimer(ep, conn, &conn->ackAt, now + DELAYED_ACK);
+    else
+        ackWaits(ep, conn, now);
+}
+
+/* Our own FIN, when it is still to come, carries the ACK. */
+static void
+inputFin(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+{
+    conn->rcvNxt++;
+    conn->finReceived = true;
+    if (conn->finSent)
+        vmcTcpAckSoon(ep, conn);
+    else
+        ackWaits(ep, conn, now);
+    vmcTcpEnterState(ep, conn, now, vmcTcpStates[conn->state].onFin);
+    shutWhenDrained(ep, conn);
 }
 
 /* The guest counts ACKs of what comes after a gap: each leaves at once. */
