@@ -38,6 +38,12 @@
 /* The relay's name, beside an uninstalled wrapper or above its copies. */
 #define RELAY "vmchannel-relay"
 
+/*
+ * Bytes of frames on their way, in either direction. The kernel gives twice that
+ * for its own overhead, where net.core.wmem_max lets it: seven large frames.
+ */
+#define LINK_BUFFER (256 * 1024)
+
 /* What stands between the folder of the relay and the path of a real QEMU. */
 #define COPIES "/emulator"
 
@@ -267,10 +273,14 @@ startRelay(const vmcQemuArgv *plan, int fd)
 static int
 makeLink(int link[2])
 {
+    static const int buffer = LINK_BUFFER;
+
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0) {
         vmcReportSystemError(errno, "cannot create the link");
         return -1;
     }
+    for (int i = 0; i < 2; i++)
+        setsockopt(link[i], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
     return 0;
 }
 

@@ -27,6 +27,12 @@
 /* Bytes before the offset of a peek: never more than are in flight. */
 #define SKIP_MAX (256 * 1024)
 
+/*
+ * What is asked of the kernel for guest bytes on the way to a host program; it
+ * gives twice that for its own overhead, where net.core.wmem_max lets it.
+ */
+#define SEND_BUFFER (256 * 1024)
+
 /* What a null takes at once. */
 #define NULL_ROOM 65536
 
@@ -84,8 +90,10 @@ setPeekOffset(vmcHost *host, size_t offset)
 static void
 socketAttach(vmcHost *host)
 {
+    static const int wanted = SEND_BUFFER;
     socklen_t len = sizeof(host->sendBuffer);
 
+    setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
     getsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &host->sendBuffer, &len);
     host->skips = setPeekOffset(host, 0) < 0;
     host->watch.ready = socketReady;
