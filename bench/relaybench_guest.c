@@ -21,7 +21,7 @@
 #include "process.h"
 #include "relaybench.h"
 
-#define ROUNDS 9
+#define ROUNDS 7
 #define MIB (1024.0 * 1024)
 #define GIB (1024 * MIB)
 #define IDLE_SECONDS 5
@@ -36,7 +36,7 @@ typedef enum {
     TRANSPORT_LAST
 } transportKind;
 
-/* Amounts for which each needs about half a second when emulated. */
+/* Amounts for which each needs some tenths of a second when emulated. */
 static const struct {
     const char *name;
     unsigned int mib;
@@ -44,11 +44,11 @@ static const struct {
     unsigned int connections;   /* 0: has no connections */
     bool stalls;                /* is known to get stuck now and then: asked again */
 } transports[TRANSPORT_LAST] = {
-    [OURS] = { "vmchannel", 128, 1500, 400, false },
-    [GUESTFWD] = { "guestfwd", 24, 1500, 0, false },
-    [GUESTFWD_CMD] = { "guestfwd_cmd", 24, 1500, 30, false },
-    [VIRTIO_SERIAL] = { "virtio_serial", 128, 1500, 0, false },
-    [PASST] = { "passt", 64, 1500, 200, true },
+    [OURS] = { "vmchannel", 96, 1000, 300, false },
+    [GUESTFWD] = { "guestfwd", 16, 1000, 0, false },
+    [GUESTFWD_CMD] = { "guestfwd_cmd", 16, 1000, 20, false },
+    [VIRTIO_SERIAL] = { "virtio_serial", 96, 1000, 0, false },
+    [PASST] = { "passt", 64, 1000, 200, true },
 };
 
 typedef enum { BULK_UP, BULK_DOWN, RTT_1, RTT_1K, CONN_RATE, OPERATION_LAST } operationKind;
