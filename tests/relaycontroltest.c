@@ -19,10 +19,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control/capture.h"
 #include "control/json.h"
 #include "linkguest.h"
 #include "machine.h"
-#include "relay/capture.h"
 
 #define RELAY "vmchannel-relay"
 #define NEGOTIATE "{\"execute\": \"qmp_capabilities\"}"

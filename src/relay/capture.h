@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Copies of the link's frames, for whoever looks on: one frame a packet of a
- * SOCK_SEQPACKET socket. Never waits for its reader.
+ * SOCK_SEQPACKET socket, behind its header. Never waits for its reader.
  */
 #pragma once
 
-#include <stdint.h>
 #include <sys/uio.h>
 
-/* Before each frame, in host byte order. */
-typedef struct {
-    uint32_t seconds;           /* since 1970 */
-    uint32_t microseconds;
-    uint32_t len;               /* bytes of the frame, all of which follow */
-    uint32_t lost;              /* frames since the last one that found no room */
-} vmcCaptureHeader;
+#include "control/capture.h"
 
 typedef struct {
     int fd;                     /* -1: nobody looks on */

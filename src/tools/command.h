@@ -22,9 +22,14 @@ typedef struct {
 } vmcCommand;
 
 extern const vmcCommand vmcCommandArgv;
+extern const vmcCommand vmcCommandAttach;
+extern const vmcCommand vmcCommandCapture;
 extern const vmcCommand vmcCommandDefine;
+extern const vmcCommand vmcCommandDetach;
 extern const vmcCommand vmcCommandDoctor;
 extern const vmcCommand vmcCommandDumpxml;
+extern const vmcCommand vmcCommandEvents;
+extern const vmcCommand vmcCommandList;
 extern const vmcCommand vmcCommandRun;
 extern const vmcCommand vmcCommandTranslate;
 extern const vmcCommand vmcCommandValidate;

@@ -6,6 +6,7 @@
 
 #include <libvirt/virterror.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "util/error.h"
 
@@ -72,4 +73,30 @@ vmcToolFindDomain(vmcConnection *connection, const char *nameOrUuid)
     if (!domain)
         vmcReportError(VIR_ERR_NO_DOMAIN, "no domain has the name or uuid '%s'", nameOrUuid);
     return domain;
+}
+
+vmcControlClient *
+vmcToolControl(const char *name)
+{
+    g_autoptr(vmcConnection) connection = NULL;
+    g_autoptr(vmcDomain) domain = NULL;
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    vmcControlClient *client;
+
+    if (strchr(name, '/'))
+        return vmcControlClientOpen(name);
+    connection = vmcToolConnect();
+    domain = connection ? vmcToolFindDomain(connection, name) : NULL;
+    if (!domain)
+        return NULL;
+    if (virDomainIsActive(domain) != 1) {
+        vmcReportError(VIR_ERR_OPERATION_INVALID, "domain '%s' is not running", name);
+        return NULL;
+    }
+    virDomainGetUUIDString(domain, uuid);
+    client = vmcControlClientFind(uuid);
+    if (!client && vmcErrorLast()->code == VIR_ERR_OPERATION_INVALID)
+        vmcReportError(VIR_ERR_OPERATION_INVALID, "domain '%s' has no control socket on this host",
+                       name);
+    return client;
 }

@@ -5,6 +5,8 @@
 #include <glib.h>
 #include <libvirt/libvirt.h>
 
+#include "control/client.h"
+
 /* The option --connect, as virsh has it, for a command's table of options. */
 extern char *vmcToolUri;
 #define VMC_TOOL_CONNECT_OPTION \
@@ -21,6 +23,18 @@ vmcConnection *vmcToolConnect(void);
 
 /* vmcToolFindDomain: by name or uuid; NULL with an error. */
 vmcDomain *vmcToolFindDomain(vmcConnection *connection, const char *nameOrUuid);
+
+/*
+ * vmcToolControl:
+ * Connects to the relay of a running domain: by name or uuid, or, when there is
+ * a slash in @domain, by the path of its control socket. NULL with an error.
+ */
+vmcControlClient *vmcToolControl(const char *domain);
+
+/* What the help of a command says whose DOMAIN that is. */
+#define VMC_TOOL_CONTROL_DOMAIN \
+    "DOMAIN is a running domain's name or uuid, or the path of a control socket (with\n" \
+    "a slash in it) where there is no libvirt.\n"
 
 /* vmcToolReportLibvirt: makes libvirt's last error ours. */
 void vmcToolReportLibvirt(void);

@@ -22,9 +22,14 @@
 
 static const vmcCommand *const commands[] = {
     &vmcCommandArgv,
+    &vmcCommandAttach,
+    &vmcCommandCapture,
     &vmcCommandDefine,
+    &vmcCommandDetach,
     &vmcCommandDoctor,
     &vmcCommandDumpxml,
+    &vmcCommandEvents,
+    &vmcCommandList,
     &vmcCommandRun,
     &vmcCommandTranslate,
     &vmcCommandValidate,
