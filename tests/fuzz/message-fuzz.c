@@ -9,7 +9,8 @@
  *            of length, and the bytes
  *   64-191   an OPEN or a CLOSE with a small id, and as the lowest bits say of a
  *            channel that exists or with one field that is not right
- *   192-255  the worker dies, has probed, or has its successor told
+ *   192-255  the worker dies, has probed, or has its successor told; a channel is
+ *            removed, or the worker says that it has heard
  *
  * What must hold: a message has just the parts that its kind uses; connections
  * are those of the OPENs that were in order; each one's data ends once.
@@ -29,8 +30,9 @@ typedef struct {
     size_t len;
     vmcLedger *ledger;
     unsigned int channels;
+    enum { NONE, THERE, REMOVED } states[CHANNELS_MAX];
     unsigned int begun, ended;  /* connections with data */
-    GHashTable *open;           /* ids */
+    GHashTable *open;           /* id → the channel's number */
     unsigned int told;
 } fuzz;
 
@@ -70,7 +72,8 @@ static void
 takeOpen(fuzz *f, const vmcMessage *message)
 {
     bool known = g_hash_table_contains(f->open, GUINT_TO_POINTER(message->id));
-    bool right = message->channel < f->channels && message->port == portOf(message->channel) &&
+    bool right = message->channel < f->channels && f->states[message->channel] != NONE &&
+        message->port == portOf(message->channel) &&
         message->address == addressOf(message->channel).s_addr;
     void *data = message->id % 4 == 3 ? NULL : f;
 
@@ -80,7 +83,23 @@ takeOpen(fuzz *f, const vmcMessage *message)
         return;
     f->begun += data != NULL;
     vmcLedgerOpen(f->ledger, message, data);
-    g_hash_table_add(f->open, GUINT_TO_POINTER(message->id));
+    g_hash_table_insert(f->open, GUINT_TO_POINTER(message->id), GUINT_TO_POINTER(message->channel));
+}
+
+/* It has heard in order when there was something, and all of that is closed. */
+static void
+takeRemoved(fuzz *f, uint32_t channel)
+{
+    bool right = channel < f->channels && f->states[channel] == REMOVED;
+    GHashTableIter iter;
+    gpointer number;
+
+    g_hash_table_iter_init(&iter, f->open);
+    while (g_hash_table_iter_next(&iter, NULL, &number))
+        right = right && GPOINTER_TO_UINT(number) != channel;
+    g_assert(vmcLedgerRemoved(f->ledger, channel) == right);
+    if (right)
+        f->states[channel] = NONE;
 }
 
 static void
@@ -93,6 +112,8 @@ take(fuzz *f, const vmcMessage *message)
                  g_hash_table_remove(f->open, GUINT_TO_POINTER(message->id)));
     else if (message->type == VMC_MESSAGE_WORKER_PROBED)
         vmcLedgerProbed(f->ledger);
+    else if (message->type == VMC_MESSAGE_WORKER_REMOVED)
+        takeRemoved(f, message->channel);
     else
         g_assert(message->type == VMC_MESSAGE_CHILD_READY);
 }
@@ -149,6 +170,30 @@ countTold(void *opaque, const vmcMessage *message)
     f->told++;
 }
 
+/* What is there is told; and returns how many are. */
+static unsigned int
+countThere(const fuzz *f)
+{
+    unsigned int there = 0;
+
+    for (unsigned int i = 0; i < f->channels; i++)
+        there += f->states[i] == THERE;
+    return there;
+}
+
+static void
+stepChannel(fuzz *f, uint8_t step)
+{
+    vmcMessage message = { .type = VMC_MESSAGE_WORKER_REMOVED, .channel = next(f) % CHANNELS_MAX };
+
+    if (step % 2 == 0) {
+        take(f, &message);
+    } else if (message.channel < f->channels && f->states[message.channel] == THERE) {
+        vmcLedgerRemoveChannel(f->ledger, message.channel);
+        f->states[message.channel] = REMOVED;
+    }
+}
+
 static void
 stepLife(fuzz *f, uint8_t step)
 {
@@ -157,12 +202,14 @@ stepLife(fuzz *f, uint8_t step)
     } else {
         vmcLedgerWorkerEnded(f->ledger);
         g_hash_table_remove_all(f->open);
+        for (unsigned int i = 0; i < f->channels; i++)
+            f->states[i] = f->states[i] == REMOVED ? NONE : f->states[i];
         g_assert(f->ended == f->begun);
     }
     f->told = 0;
     vmcLedgerTell(f->ledger, countTold, f);
-    g_assert(f->told >= f->channels && f->told <= f->channels + VMC_LEDGER_KNOWN_MAX);
-    g_assert(step % 4 != 0 || f->told == f->channels);
+    g_assert(f->told >= countThere(f) && f->told <= countThere(f) + VMC_LEDGER_KNOWN_MAX);
+    g_assert(step % 4 != 0 || f->told == countThere(f));
 }
 
 int
@@ -176,6 +223,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f.channels = next(&f) % (CHANNELS_MAX + 1);
     for (unsigned int i = 0; i < f.channels; i++)
         g_assert(vmcLedgerAddChannel(f.ledger, addressOf(i), portOf(i), &number) && number == i);
+    for (unsigned int i = 0; i < f.channels; i++)
+        f.states[i] = THERE;
     g_assert(f.channels == 0 || !vmcLedgerAddChannel(f.ledger, addressOf(0), portOf(0), &number));
     while (f.len > 0) {
         uint8_t step = next(&f);
@@ -184,8 +233,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             stepPacket(&f, step);
         else if (step < 192)
             stepMessage(&f, step);
-        else
+        else if (step < 240)
             stepLife(&f, step);
+        else
+            stepChannel(&f, step);
         g_assert(vmcLedgerCount(f.ledger) == g_hash_table_size(f.open));
         g_assert(vmcLedgerCount(f.ledger) <= VMC_ENDPOINT_MAX_CONNS);
     }
