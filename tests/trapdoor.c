@@ -203,6 +203,14 @@ askCloseUnknown(void)
 }
 
 static void
+askRemoved(void)
+{
+    vmcMessage message = { .type = VMC_MESSAGE_WORKER_REMOVED };
+
+    say(&message, sizeof(message));
+}
+
+static void
 askBrokers(void)
 {
     vmcMessage message = { .type = VMC_MESSAGE_BROKER_SERVE };
@@ -251,6 +259,7 @@ static const struct {
     { "message-short", askShort },
     { "message-garbage", askGarbage },
     { "message-close-unknown", askCloseUnknown },
+    { "message-removed", askRemoved },
     { "message-of-the-broker", askBrokers },
     { "hang-up", tryHangUp },
     { "nothing", tryNothing },

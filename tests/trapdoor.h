@@ -28,6 +28,7 @@
     TRAPDOOR_PREFIX "message-short",                                    \
     TRAPDOOR_PREFIX "message-garbage",                                  \
     TRAPDOOR_PREFIX "message-close-unknown",                            \
+    TRAPDOOR_PREFIX "message-removed",                                  \
     TRAPDOOR_PREFIX "message-of-the-broker",                            \
     TRAPDOOR_PREFIX "hang-up",                                          \
 }
