@@ -93,10 +93,13 @@ virt_start()    # virt_start PROFILE
     chmod 755 "$dir"
     trap 'virt_stop; rm -rf "$dir"' EXIT
     for pair in etc:/etc/libvirt run:/run/libvirt lib:/var/lib/libvirt \
-                cache:/var/cache/libvirt log:/var/log/libvirt; do
+                cache:/var/cache/libvirt log:/var/log/libvirt control:/run/vmchannel; do
         mkdir -p "$dir/${pair%%:*}" "${pair#*:}"
         mount --bind "$dir/${pair%%:*}" "${pair#*:}"
     done
+    # As tmpfiles.d makes it.
+    chown libvirt-qemu:libvirt "$dir/control"
+    chmod 2770 "$dir/control"
     virt_conf "$1" >"$dir/etc/qemu.conf"
     printf '%s\n' 'auth_unix_ro = "none"' 'auth_unix_rw = "none"' 'max_clients = 500' \
         'unix_sock_ro_perms = "0777"' "unix_sock_rw_perms = \"${rw_perms-0777}\"" \
