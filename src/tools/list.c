@@ -41,6 +41,7 @@ describe(vmcDomain *domain)
 {
     char uuid[VIR_UUID_STRING_BUFLEN] = "";
     g_autoptr(vmcControlClient) client = NULL;
+    g_autofree char *why = NULL;
     struct json_object *channels = NULL;
     struct json_object *one;
 
@@ -48,6 +49,7 @@ describe(vmcDomain *domain)
     client = vmcControlClientFind(uuid);
     if (client)
         channels = vmcControlClientExecute(client, "query-vmchannels", NULL, NULL);
+    why = g_strdup(vmcErrorLast()->message);
     if (!client && !hasChannels(domain))
         return NULL;
     one = json_object_new_object();
@@ -56,7 +58,7 @@ describe(vmcDomain *domain)
     if (channels)
         json_object_object_add(one, "channels", channels);
     else
-        json_object_object_add(one, "error", json_object_new_string(vmcErrorLast()->message));
+        json_object_object_add(one, "error", json_object_new_string(why));
     return one;
 }
 
