@@ -8,8 +8,8 @@
 #   flow_domain NAME [LINE...]  the domain, with more lines of devices
 #   flows DOMAIN [FILE]         waits for a line that it has written since
 
-# How a domain's XML shows the channel, whoever prints it.
-flow_target="<target port='600'/>"
+# How a domain's XML shows the channel, whoever prints it: with its state, or not.
+flow_shown="<target port='600'"
 
 flow_requires()
 {
@@ -45,7 +45,7 @@ flow_domain()
     virt_domain "$domain" \
         "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$dir/guest/disk'/><target dev='vda' bus='virtio'/></disk>" \
         "<console type='pty'/>" \
-        "<vmchannel type='file'><source path='$dir/flow/lines' append='on'/>$flow_target</vmchannel>" \
+        "<vmchannel type='file'><source path='$dir/flow/lines' append='on'/>$flow_shown/></vmchannel>" \
         "$@"
 }
 

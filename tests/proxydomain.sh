@@ -14,9 +14,9 @@ p() { virsh -c "$through" "$@"; }
 d() { virsh -c $direct "$@"; }
 has() { "$@" >"$dir/xml" && grep -qF "$channel" "$dir/xml"; }
 state() { [ "$(p domstate "$1")" = "$2" ]; }
-channel=$flow_target
+channel=$flow_shown
 
-flow_guest
+flow_guest 10.0.2.4 601
 mkdir -m 777 "$dir/saved"
 flow_domain one >"$dir/one.xml"
 
@@ -28,9 +28,65 @@ check 'inactive XML' has p dumpxml one --inactive
 check 'XML with secrets' has p dumpxml one --security-info
 check 'migratable XML' has p dumpxml one --migratable
 echo "<vmchannel type='null'><target port='601'/></vmchannel>" >"$dir/null.xml"
-fails 'attach to a running domain' 'Operation not supported' p attach-device one null.xml --current
 check 'attach to its configuration' p attach-device one null.xml --config
 check 'detach from its configuration' p detach-device one null.xml --config
+
+# A second channel, while the domain runs.
+second=$dir/flow/second
+file()          # file PATH: the device
+{
+    echo "<vmchannel type='file'><source path='$1' append='on'/><target port='601'/></vmchannel>"
+}
+hasSecond() { "$@" >"$dir/xml" && grep -q "<target port='601' state='\(dis\)\?connected'/>" "$dir/xml"; }
+lacksSecond() { "$@" >"$dir/xml" && ! grep -q "port='601'" "$dir/xml"; }
+: >"$second"
+: >"$dir/flow/third"
+chmod 666 "$second" "$dir/flow/third"
+file "$second" >second.xml
+file "$dir/flow/third" >third.xml
+virsh -c $direct event one --event metadata-change --timeout 60 >"$dir/heard" 2>&1 &
+heard=$!
+while kill -0 $heard 2>/dev/null; do
+    p attach-device one second.xml --live
+    p detach-device one second.xml --live
+done >/dev/null 2>&1
+check 'another client is told of a change' \
+    grep -q "'metadata-change' for domain 'one'.*urn:vmchannel:live" "$dir/heard"
+check 'attach to a running domain' p attach-device one second.xml --live
+check 'bytes flow through it' flows one "$second"
+check 'it is shown' hasSecond p dumpxml one
+check 'by its alias too' grep -q "<alias name='vmchannel-10.0.2.4-601'/>" "$dir/xml"
+check 'but not for the next start' lacksSecond p dumpxml one --inactive
+check 'another client sees the record' sh -c "virsh -c $direct metadata one urn:vmchannel:live | grep -q '601:file:$second'"
+fails 'the same again is refused' "'601'" p attach-device one second.xml --live
+check 'save' p save one "$dir/saved/live"
+check "the saved image's XML has it" grep -qF "601" "$(p save-image-dumpxml "$dir/saved/live" >"$dir/saved/xml" && echo "$dir/saved/xml")"
+check 'restore' p restore "$dir/saved/live"
+check 'bytes flow through it' flows one "$second"
+check 'it is shown' hasSecond p dumpxml one
+check 'managed save' p managedsave one
+check 'start from it' p start one
+check 'bytes flow through it' flows one "$second"
+check 'update it' p update-device one third.xml --live
+check 'bytes flow elsewhere' flows one "$dir/flow/third"
+fails 'detach of another source is refused' 'device not found' p detach-device one second.xml --live
+check 'detach it' p detach-device one third.xml
+check 'it is gone' lacksSecond p dumpxml one
+check 'the first one is still there' flows one
+check 'both at once' p attach-device one second.xml --persistent
+check 'bytes flow through it' flows one "$second"
+check 'it is shown for the next start' grep -qF "601" "$(p dumpxml one --inactive >"$dir/xml" && echo "$dir/xml")"
+check 'detach it from both, by its alias' p detach-device-alias one vmchannel-10.0.2.4-601 --live --config
+check 'it is gone' lacksSecond p dumpxml one
+check 'it is gone for the next start' lacksSecond p dumpxml one --inactive
+check 'on one connection, with its events' "$build/tests/virlive" "$through" one second.xml
+fails 'a path that cannot be written is refused' '/nowhere/file' \
+    sh -c "sed 's,$second,/nowhere/file,' second.xml >wrong.xml && virsh -c '$through' attach-device one wrong.xml --live"
+check 'and leaves no record' sh -c "! virsh -c $direct metadata one urn:vmchannel:live | grep 601"
+echo "<interface type='vmchannel'/>" >nic.xml
+fails 'the NIC is not attached live' 'Operation not supported' p attach-device one nic.xml --live
+fails 'nor detached' 'Operation not supported' p detach-device-alias one ua-vmchannel --live
+fails 'an alias of nobody is libvirt'\''s to refuse' "ua-nobody" p detach-device-alias one ua-nobody --live
 check 'monitor command' p qemu-monitor-command one '{"execute":"query-status"}'
 check 'console' "$build/tests/virconsole" "$through" one
 

@@ -529,7 +529,7 @@ testLive(void)
 
     pty->channel = vmcQemuChannelParse("601:pty");
     pty->connected = true;
-    pty->tty = g_strdup("/dev/pts/7");
+    pty->path = g_strdup("/dev/pts/7");
     named->channel = vmcQemuChannelParse("10.0.2.3:602:null,id=ua-x");
     g_ptr_array_add(live, pty);
     g_ptr_array_add(live, named);

@@ -284,11 +284,15 @@ testTable(void)
             if (!signatures[j])
                 continue;
             g_assert_cmpuint(strspn(signatures[j], "wlsodXYP"), ==, strlen(signatures[j]));
-            g_assert_nonnull(strchr("XYP", signatures[j][strlen(signatures[j]) - 1]));
+            if (row->document == VMC_RPC_DOCUMENT_NONE)
+                g_assert_cmpstr(signatures[j], ==, "");
+            else
+                g_assert_nonnull(strchr("XYP", signatures[j][strlen(signatures[j]) - 1]));
         }
         g_assert_true(row->call || row->callAction == VMC_RPC_ACTION_NONE);
         g_assert_true(row->reply || row->replyAction == VMC_RPC_ACTION_NONE);
-        if (row->callAction == VMC_RPC_ACTION_NONE && row->replyAction == VMC_RPC_ACTION_NONE)
+        if ((row->callAction == VMC_RPC_ACTION_NONE && row->replyAction == VMC_RPC_ACTION_NONE) ||
+            row->document == VMC_RPC_DOCUMENT_NONE)
             g_assert_nonnull(row->note);
     }
 }

@@ -13,6 +13,7 @@
 
 #include "conf/domain_conf.h"
 #include "conf/xml.h"
+#include "qemu/domain_live.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
@@ -52,6 +53,15 @@ vmcDeviceIsOurs(const char *xml)
     return root && (isNic(root) || isChannel(root));
 }
 
+bool
+vmcDeviceIsNic(const char *xml)
+{
+    g_autoptr(xmlDoc) doc = vmcXmlParse(xml);
+    xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
+
+    return root && isNic(root);
+}
+
 /* A definition and a device that is to change it. */
 typedef struct {
     xmlDocPtr domainDoc;
@@ -71,16 +81,14 @@ changeClear(change *c)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(change, changeClear)
 
 static int
-changeInit(change *c, const char *domain, const char *device)
+changeInitDomain(change *c, const char *domain)
 {
     xmlNodePtr root;
 
     c->domainDoc = vmcXmlParse(domain);
-    c->deviceDoc = c->domainDoc ? vmcXmlParse(device) : NULL;
-    if (!c->deviceDoc)
+    if (!c->domainDoc)
         return -1;
     root = xmlDocGetRootElement(c->domainDoc);
-    c->device = xmlDocGetRootElement(c->deviceDoc);
     c->devices = vmcXmlChild(root, "devices");
     if (!c->devices) {
         vmcReportError(VIR_ERR_XML_ERROR, "%s", "no <devices> in the domain's definition");
@@ -88,6 +96,18 @@ changeInit(change *c, const char *domain, const char *device)
     }
     c->def = vmcDomainDefParse(root);
     return c->def ? 0 : -1;
+}
+
+static int
+changeInit(change *c, const char *domain, const char *device)
+{
+    if (changeInitDomain(c, domain) < 0)
+        return -1;
+    c->deviceDoc = vmcXmlParse(device);
+    if (!c->deviceDoc)
+        return -1;
+    c->device = xmlDocGetRootElement(c->deviceDoc);
+    return 0;
 }
 
 static char *
@@ -224,4 +244,34 @@ vmcDeviceUpdate(const char *domain, const char *device)
     removeNode(node);
     add(&c);
     return changeFinish(&c);
+}
+
+char *
+vmcDeviceDetachAlias(const char *domain, const char *alias)
+{
+    g_auto(change) c = { 0 };
+
+    if (changeInitDomain(&c, domain) < 0)
+        return NULL;
+    for (guint i = 0; i < c.def->channels->len; i++) {
+        g_autofree char *have = vmcLiveAlias(g_ptr_array_index(c.def->channels, i));
+
+        if (g_str_equal(have, alias)) {
+            removeNode(g_ptr_array_index(c.def->channelNodes, i));
+            return changeFinish(&c);
+        }
+    }
+    vmcReportError(VIR_ERR_DEVICE_MISSING, "no vmchannel device with alias '%s'", alias);
+    return NULL;
+}
+
+GPtrArray *
+vmcDeviceChannels(const char *domain, bool *hasNic)
+{
+    g_auto(change) c = { 0 };
+
+    if (changeInitDomain(&c, domain) < 0)
+        return NULL;
+    *hasNic = c.def->nics->len > 0;
+    return g_steal_pointer(&c.def->channels);
 }

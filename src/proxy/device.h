@@ -10,8 +10,13 @@
 
 #include <stdbool.h>
 
+#include <glib.h>
+
 /* vmcDeviceIsOurs: whether @xml is a <vmchannel>, a guestfwd <channel> or our NIC. */
 bool vmcDeviceIsOurs(const char *xml);
+
+/* vmcDeviceIsNic: whether @xml, one of ours, is the NIC that carries the channels. */
+bool vmcDeviceIsNic(const char *xml);
 
 /*
  * Each returns @domain with @device, one of ours, added to it, removed from it
@@ -21,3 +26,13 @@ bool vmcDeviceIsOurs(const char *xml);
 char *vmcDeviceAttach(const char *domain, const char *device);
 char *vmcDeviceDetach(const char *domain, const char *device);
 char *vmcDeviceUpdate(const char *domain, const char *device);
+
+/* vmcDeviceDetachAlias: the same, for the channel with this alias. */
+char *vmcDeviceDetachAlias(const char *domain, const char *alias);
+
+/*
+ * vmcDeviceChannels:
+ * Returns the channels (vmcChannel *) of @domain, which the caller unrefs, and
+ * in @hasNic whether it has the NIC that carries them. NULL with an error.
+ */
+GPtrArray *vmcDeviceChannels(const char *domain, bool *hasNic);

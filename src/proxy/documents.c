@@ -34,10 +34,11 @@ vmcDocumentsForward(vmcSession *session, const char *xml, bool native)
 }
 
 char *
-vmcDocumentsReverse(vmcSession *session, const char *xml)
+vmcDocumentsReverse(vmcSession *session, const char *xml, const GPtrArray *live)
 {
     vmcRewriteOptions options = rewriteOptions(session);
 
+    options.live = live;
     return vmcDomainRewriteReverse(xml, &options);
 }
 
@@ -55,11 +56,30 @@ native(const char *xml, void *opaque)
 
 /* The daemon's document, ours or not, is shown: what cannot be reversed as it is. */
 static char *
-reverse(const char *xml, void *opaque)
+show(vmcSession *session, const char *xml, const GPtrArray *live)
 {
-    char *other = vmcDocumentsReverse(opaque, xml);
+    char *other = vmcDocumentsReverse(session, xml, live);
 
     return other ? other : g_strdup(xml);
+}
+
+static char *
+reverse(const char *xml, void *opaque)
+{
+    return show(opaque, xml, NULL);
+}
+
+/* Who may not ask the relay sees what libvirt knows. */
+static char *
+showLive(const char *xml, void *opaque)
+{
+    vmcSession *session = opaque;
+    g_autoptr(GPtrArray) live = NULL;
+    g_autofree char *uuid = NULL;
+
+    if (strstr(xml, session->options->emulatorDir) && vmcDomainIsRunning(xml, &uuid))
+        live = vmcLiveQuery(uuid);
+    return show(session, xml, live);
 }
 
 static char *
@@ -81,7 +101,7 @@ lookForEmulator(const char *xml, void *opaque)
 
 /* In the order of vmcRpcAction; NULL has an entry of its own, or changes nothing. */
 static const vmcRpcRewriter rewriters[] = {
-    NULL, forward, native, reverse, NULL, announce,
+    NULL, forward, native, reverse, NULL, announce, showLive, forward, NULL,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(rewriters) == VMC_RPC_ACTION_LAST);
 
@@ -154,13 +174,11 @@ wantsEmulator(vmcSession *session, const vmcRpcProcedure *procedure, const GByte
 }
 
 vmcFlowVerdict
-vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+vmcDocumentsForwardUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
 {
     GByteArray *out = NULL;
     vmcRpcRewriteResult result;
 
-    if (procedure->callAction == VMC_RPC_ACTION_DEVICE)
-        return vmcAttachMessage(session, message);
     session->emulatorGuessed = false;
     result = rewriteCall(session, procedure, *message, &out);
     if (session->emulatorGuessed && wantsEmulator(session, procedure, *message)) {
@@ -170,13 +188,30 @@ vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray
     return finishCall(session, result, out, message);
 }
 
+/* In the order of vmcRpcAction; NULL is no action on a call. */
+static vmcFlowVerdict (*const calls[])(vmcSession *session, const vmcRpcProcedure *procedure,
+                                       GByteArray **message) = {
+    NULL, vmcDocumentsForwardUp, vmcDocumentsForwardUp, NULL, vmcAttachMessage, NULL, NULL,
+    vmcMendMessage, vmcListenersMessage,
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(calls) == VMC_RPC_ACTION_LAST);
+
 vmcFlowVerdict
-vmcDocumentsDown(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
 {
+    return calls[procedure->callAction](session, procedure, message);
+}
+
+vmcFlowVerdict
+vmcDocumentsDown(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
+{
+    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
     GByteArray *out = NULL;
 
-    if (vmcRpcRewrite(*message, procedure->reply, rewriters[procedure->replyAction],
-                      session, &out) == VMC_RPC_REWRITE_CHANGED) {
+    if (procedure->replyAction == VMC_RPC_ACTION_LISTEN)
+        vmcListenersReply(session, header, *message);
+    else if (vmcRpcRewrite(*message, procedure->reply, rewriters[procedure->replyAction],
+                           session, &out) == VMC_RPC_REWRITE_CHANGED) {
         g_byte_array_unref(*message);
         *message = out;
     }

@@ -38,9 +38,18 @@ vmcSessionCall(vmcSession *session, GByteArray *call, vmcCallDone done)
     vmcRpcHeaderParse(call->data, &session->call);
     session->busy = true;
     session->calling = true;
+    session->trying = false;
     session->done = done;
     vmcSinkInsert(session->toDaemon, call);
     g_byte_array_unref(call);
+    return VMC_FLOW_WAIT;
+}
+
+vmcFlowVerdict
+vmcSessionTry(vmcSession *session, GByteArray *call, vmcCallDone done)
+{
+    vmcSessionCall(session, call, done);
+    session->trying = true;
     return VMC_FLOW_WAIT;
 }
 
@@ -101,6 +110,10 @@ takeReply(vmcSession *session, const vmcRpcHeader *header, const GByteArray *rep
     vmcXdrReader reader;
 
     session->calling = false;
+    if (header->status != VMC_RPC_OK && session->trying) {
+        session->done(session, NULL);
+        return;
+    }
     if (header->status != VMC_RPC_OK) {
         passError(session, reply);
         return;
@@ -120,6 +133,7 @@ takeVerdict(vmcSession *session, GByteArray **message)
         *message = g_steal_pointer(&session->replacement);
     }
     vmcAttachClear(session);
+    vmcMendClear(session);
     g_clear_pointer(&session->emulator, g_free);
     vmcEmulatorQueryClear(&session->query);
     session->busy = false;
@@ -169,9 +183,11 @@ wantsDown(void *opaque, const vmcRpcHeader *header)
 
     if (isOurReply(session, header))
         return true;
-    return header->status == VMC_RPC_OK &&
-           (header->type == VMC_RPC_REPLY || header->type == VMC_RPC_REPLY_WITH_FDS) &&
-           procedure && procedure->replyAction != VMC_RPC_ACTION_NONE;
+    if ((header->type != VMC_RPC_REPLY && header->type != VMC_RPC_REPLY_WITH_FDS) || !procedure)
+        return false;
+    /* Of who listens it matters too that he was refused. */
+    return procedure->replyAction == VMC_RPC_ACTION_LISTEN ||
+           (header->status == VMC_RPC_OK && procedure->replyAction != VMC_RPC_ACTION_NONE);
 }
 
 static vmcFlowVerdict
@@ -183,7 +199,7 @@ wholeDown(void *opaque, const vmcRpcHeader *header, GByteArray **message)
         takeReply(session, header, *message);
         return VMC_FLOW_DROP;
     }
-    return vmcDocumentsDown(session, vmcRpcProcedureFind(header), message);
+    return vmcDocumentsDown(session, header, message);
 }
 
 static const vmcFlowHandler upHandler = { wantsUp, wholeUp };
@@ -226,6 +242,7 @@ sessionInit(vmcSession *session, int in, int out, const vmcSessionOptions *optio
     *session = (vmcSession){
         .options = options, .upstream = options->upstream, .in = in, .out = out, .daemon = -1,
     };
+    session->listeners = g_array_new(FALSE, FALSE, sizeof(vmcListener));
     session->fromClient = vmcSourceNew(in);
     session->toClient = vmcSinkNew(out);
     session->up = vmcFlowNew(session->fromClient, NULL, &upHandler, session);
@@ -243,6 +260,8 @@ sessionClear(vmcSession *session)
     vmcFdClose(&session->daemon);
     g_clear_pointer(&session->replacement, g_byte_array_unref);
     vmcAttachClear(session);
+    vmcMendClear(session);
+    g_clear_pointer(&session->listeners, g_array_unref);
     vmcEmulatorQueryClear(&session->query);
     g_free(session->emulator);
     g_free(session->errorMessage);

@@ -12,19 +12,45 @@
 #include "proxy/document.h"
 #include "proxy/flow.h"
 #include "proxy/session.h"
+#include "qemu/domain_live.h"
 #include "rpc/procedure.h"
+#include "util/error.h"
 
 typedef struct _vmcSession vmcSession;
 
 /* A good reply to a call of our own, from its payload on. */
 typedef void (*vmcCallDone)(vmcSession *session, vmcXdrReader *reply);
 
-/* A device that is being put into a domain's definition; see attach.c. */
+/* A device that is being put into a domain, or taken out; see attach.c. */
 typedef struct {
     const struct vmcDeviceCall *call;
     GByteArray *domain;         /* the domain object as the client sent it */
-    char *xml;
+    char *device;               /* its XML, or its alias */
+    guint32 flags;              /* VIR_DOMAIN_AFFECT_… */
+    char *definition;           /* the new one for the domain's next start, stock form; or NULL */
+    char *uuid;                 /* of the running domain, or NULL */
+    vmcChannel *removed;        /* from it, or NULL */
+    vmcChannel *added;          /* to it, or NULL */
+    char *record;               /* of its channels as they were; NULL: none was there */
+    vmcError error;             /* why it comes to nothing */
 } vmcDeviceJob;
+
+/* A saved image that is about to be restored; see mend.c. */
+typedef struct {
+    GByteArray *subject;        /* the start of each call about it: a domain, or a path */
+    guint32 read;               /* the procedures that read and write its XML */
+    guint32 write;
+} vmcMendJob;
+
+/* Who listens to devices that come and go; see listeners.c. */
+typedef struct {
+    guint32 event;
+    guint32 serial;             /* of the call that asked */
+    bool pending;               /* not answered yet */
+    guint32 callback;           /* the daemon's answer */
+    bool all;                   /* domains; else the one with this uuid */
+    guint8 uuid[VMC_RPC_UUID_SIZE];
+} vmcListener;
 
 struct _vmcSession {
     const vmcSessionOptions *options;
@@ -50,6 +76,7 @@ struct _vmcSession {
 
     /* Our call to the daemon, while there is one. */
     bool calling;
+    bool trying;
     vmcRpcHeader call;
     vmcCallDone done;
 
@@ -58,6 +85,8 @@ struct _vmcSession {
     vmcEmulatorQuery query;
     char *emulator;             /* its answer, or NULL */
     vmcDeviceJob device;
+    vmcMendJob mend;
+    GArray *listeners;          /* of vmcListener */
 
     bool refusing;              /* the daemon cannot be reached: all calls get this */
     int errorDomain;
@@ -71,9 +100,11 @@ struct _vmcSession {
  * A call of our own: arguments are appended to what the first returns, the
  * second sends and frees it. @done gets a good reply; a bad one ends the job,
  * and becomes the answer to the client's call.
+ * vmcSessionTry: the same, but a bad reply is @done's too: a NULL reader.
  */
 GByteArray *vmcSessionCallNew(vmcSession *session, guint32 procedure);
 vmcFlowVerdict vmcSessionCall(vmcSession *session, GByteArray *call, vmcCallDone done);
+vmcFlowVerdict vmcSessionTry(vmcSession *session, GByteArray *call, vmcCallDone done);
 
 /* vmcSessionDecide: ends the job. */
 void vmcSessionDecide(vmcSession *session, vmcFlowVerdict verdict);
@@ -95,16 +126,48 @@ vmcFlowVerdict vmcEarlyMessage(vmcSession *session, GByteArray **message);
 /* A message with XML, see documents.c: the client's, and the daemon's. */
 vmcFlowVerdict vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure,
                               GByteArray **message);
-vmcFlowVerdict vmcDocumentsDown(vmcSession *session, const vmcRpcProcedure *procedure,
+vmcFlowVerdict vmcDocumentsDown(vmcSession *session, const vmcRpcHeader *header,
                                 GByteArray **message);
 
-/* The form of @xml for the daemon, or for the client; the caller frees it. */
+/* The form of @xml for the daemon, or for the client (@live as in domain_rewrite.h). */
 char *vmcDocumentsForward(vmcSession *session, const char *xml, bool native);
-char *vmcDocumentsReverse(vmcSession *session, const char *xml);
+char *vmcDocumentsReverse(vmcSession *session, const char *xml, const GPtrArray *live);
+
+/* The same for what is to be rewritten and no more. */
+vmcFlowVerdict vmcDocumentsForwardUp(vmcSession *session, const vmcRpcProcedure *procedure,
+                                     GByteArray **message);
 
 /*
  * vmcAttachMessage: attach, detach and update; see attach.c.
  * vmcAttachClear: forgets the last one.
  */
-vmcFlowVerdict vmcAttachMessage(vmcSession *session, GByteArray **message);
+vmcFlowVerdict vmcAttachMessage(vmcSession *session, const vmcRpcProcedure *procedure,
+                                GByteArray **message);
 void vmcAttachClear(vmcSession *session);
+
+/* vmcMendMessage: a start or a restore; see mend.c. vmcMendClear: forgets it. */
+vmcFlowVerdict vmcMendMessage(vmcSession *session, const vmcRpcProcedure *procedure,
+                              GByteArray **message);
+void vmcMendClear(vmcSession *session);
+
+/*
+ * vmcListenersMessage, vmcListenersReply: the client asks for events, or no
+ * longer, and what the daemon says to that.
+ * vmcListenersTell: sends who listens the @event for a device of @domain, as
+ * the client sent it.
+ */
+vmcFlowVerdict vmcListenersMessage(vmcSession *session, const vmcRpcProcedure *procedure,
+                                   GByteArray **message);
+void vmcListenersReply(vmcSession *session, const vmcRpcHeader *header,
+                       const GByteArray *message);
+void vmcListenersTell(vmcSession *session, guint32 event, const GByteArray *domain,
+                      const char *alias);
+
+/*
+ * vmcLiveQuery: the channels (vmcLiveChannel *) of the running domain @uuid, as
+ * its relay says, which the caller unrefs; NULL with an error.
+ * vmcLiveChange: takes @removed out of it and puts @added in; each may be NULL.
+ * Returns 0, or -1 with an error, all being as before then if the relay lets it.
+ */
+GPtrArray *vmcLiveQuery(const char *uuid);
+int vmcLiveChange(const char *uuid, const vmcChannel *removed, const vmcChannel *added);

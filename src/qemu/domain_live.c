@@ -18,7 +18,7 @@ vmcLiveChannelFree(gpointer opaque)
     if (!live)
         return;
     vmcChannelFree(live->channel);
-    g_free(live->tty);
+    g_free(live->path);
     g_free(live);
 }
 

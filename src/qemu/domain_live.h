@@ -28,7 +28,7 @@
 typedef struct {
     vmcChannel *channel;
     bool connected;             /* a guest connection is open */
-    char *tty;                  /* the path of its pty, or NULL */
+    char *path;                 /* that the relay chose: of a pty, or to be dialled; or NULL */
 } vmcLiveChannel;
 
 /* vmcLiveChannelFree: also as a GDestroyNotify; NULL is accepted. */

@@ -173,9 +173,9 @@ liveDef(const vmcLiveChannel *live)
     if (!def->alias)
         def->alias = vmcLiveAlias(live->channel);
     def->targetState = g_strdup(live->connected ? "connected" : "disconnected");
-    if (live->tty) {
+    if (live->path) {
         g_free(def->source.path);
-        def->source.path = g_strdup(live->tty);
+        def->source.path = g_strdup(live->path);
     }
     return def;
 }

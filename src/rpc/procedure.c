@@ -19,16 +19,19 @@
 
 VMC_ENUM_IMPL(vmcRpcDocument, VMC_RPC_DOCUMENT_LAST,
               "domain", "device", "snapshot", "checkpoint", "backup", "capabilities",
-              "domain capabilities")
+              "domain capabilities", "none")
 
 VMC_ENUM_IMPL(vmcRpcAction, VMC_RPC_ACTION_LAST,
-              "none", "forward", "native", "reverse", "device", "announce")
+              "none", "forward", "native", "reverse", "device", "announce", "live",
+              "mend", "listen")
 
 #define REMOTE(number, name, document, call, callAction, reply, replyAction, note) \
     { VMC_RPC_PROGRAM_REMOTE, number, name, VMC_RPC_DOCUMENT_ ## document, \
       call, VMC_RPC_ACTION_ ## callAction, reply, VMC_RPC_ACTION_ ## replyAction, note }
 
 #define STOCK_STAYS "what comes back is handed to the destination's libvirt, so it stays stock"
+#define MENDED "an image saved after a channel was attached live gets it into its command line"
+#define HEARD "DEVICE_ADDED and DEVICE_REMOVED are ours to send for channels"
 #define NO_XML "no XML but what is inside opaque cookies, which libvirt hands to libvirt"
 
 /* In the order of their numbers. */
@@ -36,10 +39,12 @@ static const vmcRpcProcedure procedures[] = {
     REMOTE(7, "CONNECT_GET_CAPABILITIES", CAPABILITIES, NULL, NONE, "X", NONE,
            "says which emulators libvirt found by itself, never ours; devices are not in it"),
     REMOTE(8, "DOMAIN_ATTACH_DEVICE", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
+    REMOTE(9, "DOMAIN_CREATE", NONE, "", MEND, NULL, NONE, MENDED),
     REMOTE(10, "DOMAIN_CREATE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL),
     REMOTE(11, "DOMAIN_DEFINE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL),
     REMOTE(13, "DOMAIN_DETACH_DEVICE", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
-    REMOTE(14, "DOMAIN_GET_XML_DESC", DOMAIN, NULL, NONE, "X", REVERSE, NULL),
+    REMOTE(14, "DOMAIN_GET_XML_DESC", DOMAIN, NULL, NONE, "X", LIVE, NULL),
+    REMOTE(54, "DOMAIN_RESTORE", NONE, "", MEND, NULL, NONE, MENDED),
     REMOTE(108, "DOMAIN_MIGRATE_PREPARE2", DOMAIN, "ololX", FORWARD, NULL, NONE, NULL),
     REMOTE(135, "CONNECT_DOMAIN_XML_FROM_NATIVE", DOMAIN, NULL, NONE, "X", REVERSE,
            "libvirt 5.5 and later refuse it for QEMU"),
@@ -51,6 +56,7 @@ static const vmcRpcProcedure procedures[] = {
     REMOTE(174, "DOMAIN_UPDATE_DEVICE_FLAGS", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
     REMOTE(185, "DOMAIN_SNAPSHOT_CREATE_XML", SNAPSHOT, "dX", FORWARD, NULL, NONE, NULL),
     REMOTE(186, "DOMAIN_SNAPSHOT_GET_XML_DESC", SNAPSHOT, NULL, NONE, "X", REVERSE, NULL),
+    REMOTE(196, "DOMAIN_CREATE_WITH_FLAGS", NONE, "", MEND, NULL, NONE, MENDED),
     REMOTE(213, "DOMAIN_MIGRATE_BEGIN3", DOMAIN, "dY", FORWARD, "sX", NONE, STOCK_STAYS),
     REMOTE(214, "DOMAIN_MIGRATE_PREPARE3", DOMAIN, "sololX", FORWARD, NULL, NONE, NULL),
     REMOTE(215, "DOMAIN_MIGRATE_PREPARE_TUNNEL3", DOMAIN, "slolX", FORWARD, NULL, NONE, NULL),
@@ -58,7 +64,7 @@ static const vmcRpcProcedure procedures[] = {
     REMOTE(217, "DOMAIN_MIGRATE_FINISH3", DOMAIN, NULL, NONE, NULL, NONE, NO_XML),
     REMOTE(218, "DOMAIN_MIGRATE_CONFIRM3", DOMAIN, NULL, NONE, NULL, NONE, NO_XML),
     REMOTE(232, "DOMAIN_SAVE_FLAGS", DOMAIN, "dsY", FORWARD, NULL, NONE, NULL),
-    REMOTE(233, "DOMAIN_RESTORE_FLAGS", DOMAIN, "sY", FORWARD, NULL, NONE, NULL),
+    REMOTE(233, "DOMAIN_RESTORE_FLAGS", DOMAIN, "sY", MEND, NULL, NONE, MENDED),
     REMOTE(235, "DOMAIN_SAVE_IMAGE_GET_XML_DESC", DOMAIN, NULL, NONE, "X", REVERSE, NULL),
     REMOTE(236, "DOMAIN_SAVE_IMAGE_DEFINE_XML", DOMAIN, "sX", FORWARD, NULL, NONE, NULL),
     REMOTE(302, "DOMAIN_MIGRATE_BEGIN3_PARAMS", DOMAIN, "dP", FORWARD, "sX", NONE, STOCK_STAYS),
@@ -69,19 +75,25 @@ static const vmcRpcProcedure procedures[] = {
     REMOTE(307, "DOMAIN_MIGRATE_CONFIRM3_PARAMS", DOMAIN, "dP", FORWARD, NULL, NONE, NULL),
     REMOTE(309, "DOMAIN_CREATE_XML_WITH_FILES", DOMAIN, "X", FORWARD, NULL, NONE,
            "its descriptors follow the new message"),
+    REMOTE(310, "DOMAIN_CREATE_WITH_FILES", NONE, "", MEND, NULL, NONE, MENDED),
+    REMOTE(316, "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY", NONE, "", LISTEN, "", LISTEN, HEARD),
+    REMOTE(317, "CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY", NONE, "", LISTEN, NULL, NONE,
+           HEARD),
     REMOTE(342, "CONNECT_GET_DOMAIN_CAPABILITIES", DOMAIN_CAPABILITIES, NULL, NONE, "X", ANNOUNCE,
            NULL),
     REMOTE(345, "DOMAIN_BLOCK_COPY", DEVICE, "dsX", NONE, NULL, NONE, "a disk, never ours"),
     REMOTE(350, "DOMAIN_DEFINE_XML_FLAGS", DOMAIN, "X", FORWARD, NULL, NONE, NULL),
     REMOTE(388, "DOMAIN_MANAGED_SAVE_GET_XML_DESC", DOMAIN, NULL, NONE, "X", REVERSE, NULL),
     REMOTE(389, "DOMAIN_MANAGED_SAVE_DEFINE_XML", DOMAIN, "dY", FORWARD, NULL, NONE, NULL),
+    REMOTE(392, "DOMAIN_DETACH_DEVICE_ALIAS", NONE, "", DEVICE, NULL, NONE,
+           "an alias may be one of ours"),
     REMOTE(411, "DOMAIN_CHECKPOINT_CREATE_XML", CHECKPOINT, "dX", FORWARD, NULL, NONE, NULL),
     REMOTE(412, "DOMAIN_CHECKPOINT_GET_XML_DESC", CHECKPOINT, NULL, NONE, "X", REVERSE, NULL),
     REMOTE(421, "DOMAIN_BACKUP_BEGIN", CHECKPOINT, "dsY", FORWARD, NULL, NONE,
            "the checkpoint that goes with it; the backup itself has disks only"),
     REMOTE(422, "DOMAIN_BACKUP_GET_XML_DESC", BACKUP, NULL, NONE, "X", NONE, "disks only"),
     REMOTE(440, "DOMAIN_SAVE_PARAMS", DOMAIN, "dP", FORWARD, NULL, NONE, NULL),
-    REMOTE(441, "DOMAIN_RESTORE_PARAMS", DOMAIN, "P", FORWARD, NULL, NONE, NULL),
+    REMOTE(441, "DOMAIN_RESTORE_PARAMS", DOMAIN, "P", MEND, NULL, NONE, MENDED),
 };
 
 const vmcRpcProcedure *
@@ -234,25 +246,40 @@ paramIsXml(const char *name, size_t length)
     return false;
 }
 
+/* How a typed parameter's value is passed over: int, uint, llong, ullong, double,
+ * boolean, from 1 on; then string. */
+static void (*const paramSkips[])(rewriting *) = {
+    NULL, skipWord, skipWord, skipDouble, skipDouble, skipDouble, skipWord, skipString,
+};
+
+/* Reads a parameter's name, and how to pass over its value; NULL when it is none. */
+static const char *
+readParam(rewriting *state, size_t *length, void (**skip)(rewriting *))
+{
+    const char *name = vmcXdrReadString(&state->reader, VMC_RPC_STRING_MAX, length);
+    guint32 type = vmcXdrReadU32(&state->reader);
+
+    if (state->reader.failed || type >= G_N_ELEMENTS(paramSkips) || !paramSkips[type]) {
+        state->reader.failed = true;
+        return NULL;
+    }
+    *skip = paramSkips[type];
+    return name;
+}
+
 static void
 rewriteParam(rewriting *state)
 {
-    /* int, uint, llong, ullong, double, boolean, from 1 on; then string */
-    static void (*const skips[])(rewriting *) = {
-        NULL, skipWord, skipWord, skipDouble, skipDouble, skipDouble, skipWord, skipString,
-    };
     size_t length = 0;
-    const char *name = vmcXdrReadString(&state->reader, VMC_RPC_STRING_MAX, &length);
-    guint32 type = vmcXdrReadU32(&state->reader);
+    void (*skip)(rewriting *) = NULL;
+    const char *name = readParam(state, &length, &skip);
 
-    if (state->reader.failed || type >= G_N_ELEMENTS(skips) || !skips[type]) {
-        state->reader.failed = true;
+    if (!name)
         return;
-    }
-    if (skips[type] == skipString && paramIsXml(name, length))
+    if (skip == skipString && paramIsXml(name, length))
         rewriteXml(state);
     else
-        skips[type](state);
+        skip(state);
 }
 
 static void
@@ -264,6 +291,30 @@ rewriteParams(rewriting *state)
         state->reader.failed = true;
     for (guint32 i = 0; i < n && !state->reader.failed && !state->failed; i++)
         rewriteParam(state);
+}
+
+const char *
+vmcRpcReadStringParam(vmcXdrReader *reader, const char *name, size_t *length)
+{
+    rewriting state = { .reader = *reader };
+    guint32 n = vmcXdrReadU32(&state.reader);
+    const char *found = NULL;
+
+    for (guint32 i = 0; i < MIN(n, PARAMS_MAX) && !state.reader.failed && !found; i++) {
+        size_t nameLength = 0;
+        void (*skip)(rewriting *) = NULL;
+        const char *have = readParam(&state, &nameLength, &skip);
+
+        if (!have)
+            break;
+        if (skip == skipString && nameLength == strlen(name) &&
+            memcmp(have, name, nameLength) == 0)
+            found = vmcXdrReadString(&state.reader, VMC_RPC_STRING_MAX, length);
+        else
+            skip(&state);
+    }
+    *reader = state.reader;
+    return found;
 }
 
 /* What is done at each letter of a signature. */

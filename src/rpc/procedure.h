@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The procedures that carry XML in which our elements could stand: where it
- * stands, and which way it is to be rewritten. Knows the places, not the XML.
+ * stands, and which way it is to be rewritten; and a few that have to be seen
+ * for the sake of running domains. Knows the places, not the XML.
  *
  * Pure: opens nothing, starts nothing. Every byte read is a stranger's.
  */
@@ -18,8 +19,10 @@
 enum {
     VMC_RPC_CONNECT_OPEN = 1,
     VMC_RPC_DOMAIN_ATTACH_DEVICE = 8,
+    VMC_RPC_DOMAIN_CREATE = 9,
     VMC_RPC_DOMAIN_DETACH_DEVICE = 13,
     VMC_RPC_DOMAIN_GET_XML_DESC = 14,
+    VMC_RPC_DOMAIN_RESTORE = 54,
     VMC_RPC_CONNECT_SUPPORTS_FEATURE = 60,
     VMC_RPC_AUTH_LIST = 66,
     VMC_RPC_AUTH_POLKIT = 70,
@@ -28,8 +31,23 @@ enum {
     VMC_RPC_DOMAIN_ATTACH_DEVICE_FLAGS = 160,
     VMC_RPC_DOMAIN_DETACH_DEVICE_FLAGS = 161,
     VMC_RPC_DOMAIN_UPDATE_DEVICE_FLAGS = 174,
+    VMC_RPC_DOMAIN_HAS_MANAGED_SAVE_IMAGE = 183,
+    VMC_RPC_DOMAIN_CREATE_WITH_FLAGS = 196,
+    VMC_RPC_DOMAIN_RESTORE_FLAGS = 233,
+    VMC_RPC_DOMAIN_SAVE_IMAGE_GET_XML_DESC = 235,
+    VMC_RPC_DOMAIN_SAVE_IMAGE_DEFINE_XML = 236,
+    VMC_RPC_DOMAIN_SET_METADATA = 264,
+    VMC_RPC_DOMAIN_CREATE_WITH_FILES = 310,
+    VMC_RPC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY = 316,
+    VMC_RPC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY = 317,
+    VMC_RPC_DOMAIN_EVENT_CALLBACK_DEVICE_REMOVED = 333,
     VMC_RPC_CONNECT_GET_DOMAIN_CAPABILITIES = 342,
     VMC_RPC_DOMAIN_DEFINE_XML_FLAGS = 350,
+    VMC_RPC_DOMAIN_EVENT_CALLBACK_DEVICE_ADDED = 354,
+    VMC_RPC_DOMAIN_MANAGED_SAVE_GET_XML_DESC = 388,
+    VMC_RPC_DOMAIN_MANAGED_SAVE_DEFINE_XML = 389,
+    VMC_RPC_DOMAIN_DETACH_DEVICE_ALIAS = 392,
+    VMC_RPC_DOMAIN_RESTORE_PARAMS = 441,
 };
 
 /* What the XML is. */
@@ -41,6 +59,7 @@ typedef enum {
     VMC_RPC_DOCUMENT_BACKUP,
     VMC_RPC_DOCUMENT_CAPABILITIES,
     VMC_RPC_DOCUMENT_DOMAIN_CAPABILITIES,
+    VMC_RPC_DOCUMENT_NONE,          /* there is none in the message; the row says why it is here */
     VMC_RPC_DOCUMENT_LAST
 } vmcRpcDocument;
 VMC_ENUM_DECL(vmcRpcDocument);
@@ -53,6 +72,9 @@ typedef enum {
     VMC_RPC_ACTION_REVERSE,         /* libvirt's form to the client's */
     VMC_RPC_ACTION_DEVICE,          /* one of our devices is put into the domain, or taken out */
     VMC_RPC_ACTION_ANNOUNCE,        /* our device is added to what is supported */
+    VMC_RPC_ACTION_LIVE,            /* REVERSE, with what is true of a running domain now */
+    VMC_RPC_ACTION_MEND,            /* FORWARD; what was attached live gets into the saved image */
+    VMC_RPC_ACTION_LISTEN,          /* who listens to devices coming and going is remembered */
     VMC_RPC_ACTION_LAST
 } vmcRpcAction;
 VMC_ENUM_DECL(vmcRpcAction);
@@ -115,6 +137,12 @@ vmcRpcRewriteResult vmcRpcRewrite(const GByteArray *message, const char *signatu
  * descriptors where there is one.
  */
 void vmcRpcPayload(const GByteArray *message, vmcXdrReader *reader);
+
+/*
+ * vmcRpcReadStringParam: looks for the string @name among typed parameters,
+ * which are passed over; returned borrowed, its length in @length, or NULL.
+ */
+const char *vmcRpcReadStringParam(vmcXdrReader *reader, const char *name, size_t *length);
 
 /*
  * vmcRpcReadDomain: passes over a domain object; its bytes are returned,
