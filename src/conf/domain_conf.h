@@ -106,7 +106,7 @@ bool vmcDomainDefIsOurs(const vmcDomainDef *def);
 /*
  * vmcDomainDefValidate:
  * Checks what no channel can check by itself: address:port is unique, none
- * binds what another device binds, addresses are in the network, and at most
- * one NIC. Returns 0, or -1 with an error.
+ * binds what another device binds or has its alias, addresses are in the
+ * network, and at most one NIC. Returns 0, or -1 with an error.
  */
 int vmcDomainDefValidate(const vmcDomainDef *def);

@@ -380,6 +380,31 @@ validateTargets(const vmcDomainDef *def)
     return 0;
 }
 
+static char *
+aliasKey(const char *alias)
+{
+    return alias && vmcChannelAliasIsUser(alias) ? g_strdup_printf("alias '%s'", alias) : NULL;
+}
+
+static int
+validateAliases(const vmcDomainDef *def)
+{
+    g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+    for (guint i = 0; i < def->others->len; i++) {
+        const vmcChrDef *other = g_ptr_array_index(def->others, i);
+
+        claim(claims, aliasKey(other->alias), otherName(other), false, "");
+    }
+    for (guint i = 0; i < def->channels->len; i++) {
+        const vmcChannel *channel = g_ptr_array_index(def->channels, i);
+
+        if (claim(claims, aliasKey(channel->alias), channelName(channel), true, "both have") < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int
 validateAddresses(const vmcDomainDef *def)
 {
@@ -424,7 +449,7 @@ int
 vmcDomainDefValidate(const vmcDomainDef *def)
 {
     static int (*const checks[])(const vmcDomainDef *) = {
-        validateNic, validateTargets, validateBindings, validateAddresses,
+        validateNic, validateTargets, validateBindings, validateAliases, validateAddresses,
     };
 
     if (!vmcDomainDefIsOurs(def))
