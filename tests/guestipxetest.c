@@ -19,13 +19,22 @@
 #define NIC "-netdev socket,connect=127.0.0.1:1,id=hostua-vmchannel" \
     " -device virtio-net-pci,netdev=hostua-vmchannel,host_mtu=1500"
 
-static const char script[] =
-    "#!ipxe\n"
-    "dhcp\n"
-    "kernel http://10.0.2.4:80/vmlinuz console=ttyS0 quiet panic=-1\n"
-    "initrd http://10.0.2.4:80/initrd.img\n"
-    "initrd http://10.0.2.4:80/bytes /bytes mode=644\n"
-    "boot\n";
+/* The example's script, with our bytes among what it fetches. */
+static char *
+makeScript(void)
+{
+    const char *source = g_getenv("abs_top_srcdir");
+    g_autofree char *path = g_build_filename(source ? source : ".", "examples/boot.ipxe", NULL);
+    g_autofree char *text = NULL;
+    GString *script;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    script = g_string_new(text);
+    g_assert_cmpint(g_string_replace(script, "\nboot\n",
+                                     "\ninitrd http://10.0.2.4:80/bytes /bytes mode=644\nboot\n",
+                                     0), ==, 1);
+    return g_string_free(script, FALSE);
+}
 
 /* Writes what iPXE fetches, and returns the sum of the bytes. */
 static char *
@@ -34,6 +43,7 @@ makeFolder(const char *dir)
     g_autofree char *bytesPath = g_build_filename(dir, "bytes", NULL);
     g_autofree char *scriptPath = g_build_filename(dir, "boot.ipxe", NULL);
     g_autofree guint32 *bytes = g_malloc(BYTES);
+    g_autofree char *script = makeScript();
 
     for (gsize i = 0; i < BYTES / sizeof(*bytes); i++)
         bytes[i] = g_random_int();
