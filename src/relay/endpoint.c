@@ -252,7 +252,9 @@ inputDhcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 
     if (!vmcDhcpAnswer(&ep->config, frame->payload, frame->len, &reply))
         return false;
-    address.dst = reply.broadcast ? (struct in_addr) { INADDR_BROADCAST } : reply.to;
+    address.dst = reply.to;
+    if (reply.broadcast)
+        address.dst.s_addr = INADDR_BROADCAST;
     memcpy(address.srcMac, ep->config.mac, VMC_MAC_LEN);
     memcpy(address.dstMac, reply.broadcast ? vmcMacBroadcast : reply.mac, VMC_MAC_LEN);
     len = vmcFrameUdp(headers, &address, reply.data, reply.len, !ep->config.noChecksums);
