@@ -82,7 +82,7 @@ measure(direction rewrite, const char *xml)
 int
 main(void)
 {
-    static const size_t sizes[] = { 16500, 33000, 66000 };
+    static const size_t sizes[] = { 21500, 43000, 86000 };
     g_autofree char *small = makeDomain(60, true);
     g_autofree char *stock = vmcDomainRewriteForward(small, &options);
     g_autofree char *plain = makeDomain(60, false);
