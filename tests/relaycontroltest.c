@@ -414,6 +414,42 @@ testWorkerKilled(void)
     rigStop(&r);
 }
 
+static char
+stateOf(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+    g_autofree char *text = NULL;
+    const char *end = g_file_get_contents(path, &text, NULL, NULL) ? strrchr(text, ')') : NULL;
+
+    return end ? end[2] : 0;
+}
+
+/*
+ * A guest that connects as soon as the channel is said to be there finds it,
+ * also where its worker has frames to read before it looks into its mailbox.
+ */
+static void
+testHeardInTime(void)
+{
+    static const char noise[60] = "";
+    rig r;
+    pid_t worker;
+    vmcLinkConn *conn;
+
+    rigStart(&r, "--vmchannel 600:null");
+    worker = vmcLinkGuestPid(r.guest, "vmch-worker");
+    kill(worker, SIGSTOP);
+    while (stateOf(worker) != 'T')
+        g_usleep(1000);
+    vmcLinkFrame(r.guest, noise, sizeof(noise));
+    add(&r, "601:null");
+    conn = vmcLinkDial(r.guest, 601);
+    kill(worker, SIGCONT);
+    g_assert_true(vmcLinkWaitAnswer(conn));
+    g_assert_true(conn->connected);
+    rigStop(&r);
+}
+
 /* While no worker is there (it failed), channels come and go all the same. */
 static void
 testNoWorker(void)
@@ -780,6 +816,7 @@ main(int argc, char **argv)
     g_test_add_func("/control/many", testMany);
     g_test_add_func("/control/worker-killed", testWorkerKilled);
     g_test_add_func("/control/no-worker", testNoWorker);
+    g_test_add_func("/control/heard-in-time", testHeardInTime);
     g_test_add_func("/control/events", testEvents);
     g_test_add_func("/control/slow-reader", testSlowReader);
     g_test_add_func("/control/deaf-client", testDeafClient);

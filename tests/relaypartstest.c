@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "endpointrig.h"
+#include "relay/ledger.h"
 #include "relay/lines.h"
 #include "relay/message.h"
 #include "relay/telnet.h"
@@ -237,10 +238,56 @@ testProbe(void)
     g_assert_false(vmcEndpointProbe(r->ep, &tuple, rigGuestMac));
 }
 
+static void
+countEnd(gpointer data)
+{
+    ++*(unsigned int *)data;
+}
+
+/* What a channel's removal does at once, and what waits until the worker has heard. */
+static void
+testLedgerRemove(void)
+{
+    vmcLedger *ledger = vmcLedgerNew(countEnd);
+    struct in_addr address = { htonl(0x0a000204) };
+    vmcMessage open = { .type = VMC_MESSAGE_WORKER_OPEN, .id = 1, .port = 600,
+                        .address = address.s_addr };
+    unsigned int ended = 0;
+    uint32_t first = 77, second = 77, third = 77;
+
+    g_assert_true(vmcLedgerAddChannel(ledger, address, 600, &first));
+    g_assert_cmpuint(first, ==, 0);
+    g_assert_false(vmcLedgerRemoved(ledger, first));
+    vmcLedgerOpen(ledger, &open, &ended);
+    vmcLedgerRemoveChannel(ledger, first);
+    g_assert_cmpuint(ended, ==, 1);
+    /* The address is free, the number is not, and may still be asked for. */
+    g_assert_true(vmcLedgerAddChannel(ledger, address, 600, &second));
+    g_assert_cmpuint(second, ==, 1);
+    open.id = 2;
+    g_assert_true(vmcLedgerMayOpen(ledger, &open));
+    g_assert_false(vmcLedgerRemoved(ledger, first));
+    g_assert_true(vmcLedgerClose(ledger, 1));
+    g_assert_cmpuint(ended, ==, 1);
+    g_assert_true(vmcLedgerRemoved(ledger, first));
+    g_assert_false(vmcLedgerRemoved(ledger, first));
+    g_assert_false(vmcLedgerMayOpen(ledger, &open));
+    g_assert_true(vmcLedgerAddChannel(ledger, address, 601, &third));
+    g_assert_cmpuint(third, ==, 0);
+    /* No worker, nobody who must hear. */
+    vmcLedgerRemoveChannel(ledger, second);
+    vmcLedgerWorkerEnded(ledger);
+    g_assert_false(vmcLedgerRemoved(ledger, second));
+    g_assert_true(vmcLedgerAddChannel(ledger, address, 602, &second));
+    g_assert_cmpuint(second, ==, 1);
+    vmcLedgerFree(ledger);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/relay/ledger/remove", testLedgerRemove);
     g_test_add_func("/relay/message/ways", testMessageWays);
     g_test_add_func("/relay/message/form", testMessageForm);
     g_test_add_func("/relay/message/tuple", testMessageTuple);

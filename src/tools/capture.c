@@ -10,11 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -133,19 +131,6 @@ follow(pcap *out, int socket, int signals)
     return MIN(more, 0);
 }
 
-static int
-watchSignals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 /* The socket that the frames come from, or -1 with an error. */
 static int
 askForFrames(vmcControlClient *client)
@@ -161,7 +146,7 @@ askForFrames(vmcControlClient *client)
 static int
 capture(const char *const *args)
 {
-    int signals = watchSignals();       /* before libvirt has threads */
+    int signals = vmcToolWatchSignals();
     g_autoptr(vmcControlClient) client = vmcToolControl(args[0]);
     pcap out = { .file = NULL };
     int socket = client ? askForFrames(client) : -1;

@@ -41,6 +41,13 @@ extern const vmcCommand vmcCommandValidate;
  */
 char *vmcToolReadDocument(const char *path);
 
+/*
+ * vmcToolWatchSignals:
+ * Signals that would end us become events: returns a signalfd. Call it before
+ * libvirt starts threads; it gives its child processes a clean mask.
+ */
+int vmcToolWatchSignals(void);
+
 /* vmcToolFail: prints the thread's error; returns VMC_EXIT_FAILURE. */
 int vmcToolFail(void);
 

@@ -9,7 +9,6 @@
 #include <config.h>
 
 #include <libvirt/virterror.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,23 +73,6 @@ signalled(int number G_GNUC_UNUSED, int fd, int events G_GNUC_UNUSED,
         note(&watch.interrupted, 0);
 }
 
-/*
- * Signals become an event. They are blocked before libvirt starts threads;
- * libvirt gives its child processes a clean mask.
- */
-static int
-watchSignals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static void
 waitForEnd(virDomainPtr domain)
 {
@@ -145,7 +127,7 @@ runDomain(virConnectPtr connection, const char *stock)
 static int
 runStock(const char *stock)
 {
-    int signals = watchSignals();
+    int signals = vmcToolWatchSignals();
     vmcEmbed *embed = vmcEmbedOpen(root);
     int rc;
 
