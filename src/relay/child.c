@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -108,4 +110,29 @@ vmcChildBegin(const char *name, bool dies)
     prctl(PR_SET_NAME, name);
     signal(SIGPIPE, SIG_IGN);
     return vmcLinkCheck(VMC_CHILD_MAILBOX);
+}
+
+/* What is written to is kept: nothing else holds it. */
+static int
+forgetObject(struct dl_phdr_info *object, size_t size G_GNUC_UNUSED, void *opaque)
+{
+    uintptr_t page = *(uintptr_t *)opaque;
+
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+
+        if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) == 0)
+            madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void
+vmcChildForgetStart(void)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+    dl_iterate_phdr(forgetObject, &page);
 }

@@ -40,3 +40,9 @@ int vmcChildReap(vmcChild *child);
  * was not started by a broker.
  */
 int vmcChildBegin(const char *name, bool dies);
+
+/*
+ * vmcChildForgetStart: gives up the pages of code that only the start has
+ * needed, in any of the relay's processes; what is needed again comes back.
+ */
+void vmcChildForgetStart(void);

@@ -28,7 +28,7 @@
 #define VMC_FROM_THIS VIR_FROM_NONE
 
 /* Instructions of a filter, at most. */
-#define FILTER_MAX 1024
+#define FILTER_MAX 512
 
 /* Landlock's attributes up to its ABI 6; our headers may be older. */
 typedef struct {

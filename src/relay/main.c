@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "relay/broker.h"
+#include "relay/child.h"
 #include "relay/confine.h"
 #include "relay/options.h"
 #include "relay/pump.h"
@@ -132,6 +133,7 @@ serve(const vmcRelayOptions *options, int readyFd)
     if (layers == 0 || tellStarter(broker, options, readyFd, layers) < 0)
         return fail();
     vmcFdClose(&readyFd);
+    vmcChildForgetStart();
     vmcBrokerServe(broker);
     return EXIT_SUCCESS;
 }

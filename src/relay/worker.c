@@ -267,6 +267,7 @@ static bool
 toldServe(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
 {
     w->probeAt = now();
+    vmcChildForgetStart();
     return vmcLoopAdd(w->loop, &w->link, EPOLLIN) == 0;
 }
 
