@@ -25,6 +25,7 @@
 #define MIB (1024.0 * 1024)
 #define GIB (1024 * MIB)
 #define IDLE_SECONDS 5
+#define SETTLE (3 * G_TIME_SPAN_SECOND) /* after which no timer of the relay's runs */
 #define STALLS_MAX 5            /* of a transport that does get stuck */
 
 typedef enum {
@@ -501,6 +502,7 @@ measureAll(bench *b, benchReport *report)
     }
     benchReportAdd(report, "busy_pss_kib", processPss(b->relay));
     benchReportAdd(report, "busy_pss_kib_passt", processPss(b->passt));
+    g_usleep(SETTLE);
     benchReportAdd(report, "idle_wakeups_per_s", processWakeups(b->relay, IDLE_SECONDS));
     return 0;
 }
