@@ -470,16 +470,16 @@ testBindPath(const char *dir)
 static void
 testBindGenerated(const char *dir)
 {
-    const char *top = geteuid() == 0 ? "/run" : g_get_user_runtime_dir();
     g_autofree char *name = g_strdup_printf("a/guest-%d", getpid());
-    g_autofree char *path = g_strdup_printf("%s/vmchannel/a_guest-%d-10.0.2.4-600.sock", top,
+    g_autofree char *path = g_strdup_printf("%s/vmchannel/a_guest-%d-10.0.2.4-600.sock", dir,
                                             getpid());
-    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--name %s --vmchannel"
-                                                      " 600:unix:,server,nowait", name);
+    g_autoptr(vmcLinkGuest) guest = NULL;
     vmcLinkConn *conn;
     int host;
 
-    (void)dir;
+    g_setenv("XDG_RUNTIME_DIR", dir, TRUE);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--name %s --vmchannel 600:unix:,server,nowait", name);
+    g_unsetenv("XDG_RUNTIME_DIR");
     if (!guest) {
         g_test_fail();
         return;

@@ -78,7 +78,7 @@ const vmcCommand vmcCommandAttach = {
         "FILE has a <vmchannel>, or is - for standard input. The path of a pty or of a\n"
         "socket that has none in FILE is printed. The channel is there until the domain\n"
         "ends or it is detached: neither the definition nor what libvirt saves of the\n"
-        "domain has it. 'virsh attach-device' through vmchannel-proxy does more.",
+        "domain has it. For these there is virsh attach-device through vmchannel-proxy.",
     .run = attach,
     .options = options,
     .minArgs = 2,
