@@ -115,7 +115,7 @@ class Window:
 conn = libvirt.open(URI)
 libvirt.registerErrorHandler(lambda *_: None, None)
 KEPT = ["<interface type='vmchannel'>"]
-PORT = "<target port='%d'/>"
+PORT = "<target port='%d'"      # what follows differs while it runs
 configuration = libvirt.VIR_DOMAIN_XML_INACTIVE
 
 
@@ -280,7 +280,8 @@ def remove(row, element):
 
 
 def remove_nic():
-    """Removed while it carries channels, it appears again."""
+    """Removed while it carries channels, a new one appears, as for a domain without."""
+    global KEPT_MAC
     log = os.path.join(SHOTS, "virt-manager.log")
     event = "state=VIR_DOMAIN_EVENT_DEFINED"
     before = open(log).read().count(event)
@@ -288,6 +289,7 @@ def remove_nic():
     details.click("push button", "config-remove")
     wait("a new definition", lambda: open(log).read().count(event) > before)
     wait_for_xml()
+    KEPT_MAC = mac()
     listed()
 
 
@@ -343,8 +345,8 @@ def delete():
     wait("the domain to be gone", is_gone)
 
 
-KEPT += re.findall("<target port='[0-9]*'/>(?=\\s*</vmchannel>)", xml())
-KEPT += re.findall("<target type='guestfwd'[^>]*>", xml())
+KEPT += re.findall("<target port='[0-9]*'(?=/>\\s*</vmchannel>)", xml())
+KEPT += re.findall("<target type='guestfwd'[^/>]*", xml())
 step("connect, by ?socket=", connect)
 step("open the domain", open_domain)
 KEPT_MAC = mac()

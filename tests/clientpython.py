@@ -78,7 +78,7 @@ check("an error of ours has libvirt's code and domain",
 
 domain.create()
 check("start", wait_for(libvirt.VIR_DOMAIN_EVENT_STARTED))
-check("live XML", "<target port='600'/>" in other.XMLDesc() and other.isActive())
+check("live XML", "<target port='600'" in other.XMLDesc() and other.isActive())
 
 # Both connections write and read at the same time, each its own volume.
 pool = one.storagePoolCreateXML(
@@ -119,7 +119,7 @@ xml = [domain.XMLDesc() for _ in range(20)]
 for thread in threads:
     thread.join()
 check("streams of 1 MiB on both at once, there and back", results == [True, True])
-check("XMLDesc meanwhile", all("<target port='600'/>" in text for text in xml))
+check("XMLDesc meanwhile", all("<target port='600'" in text for text in xml))
 pool.destroy()
 
 domain.destroy()
