@@ -433,6 +433,14 @@ vmcProcessMemory(pid_t pid)
     return atoi(line + strlen("Private_Dirty:"));
 }
 
+/* kill(-1) would be everybody's end. */
+void
+vmcProcessKill(pid_t pid, int signal)
+{
+    if (pid <= 0 || kill(pid, signal) < 0)
+        g_error("there is no process to send signal %d", signal);
+}
+
 bool
 vmcRelaysEnd(GArray *pidfds, int milliseconds)
 {

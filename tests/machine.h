@@ -66,6 +66,9 @@ guint64 vmcRelaysMemory(void);
 guint vmcProcessDescriptors(pid_t pid);
 int vmcProcessMemory(pid_t pid);
 
+/* vmcProcessKill: as kill(), but the test ends when there is no such process (-1). */
+void vmcProcessKill(pid_t pid, int signal);
+
 /* vmcListen: a listening unix socket at @path; aborts when it cannot. */
 int vmcListen(const char *path);
 

@@ -403,7 +403,7 @@ testWorkerKilled(void)
     removeChannel(&r, 602);
     conn = vmcLinkConnect(r.guest, 601);
     vmcLinkSendText(conn, "12345");
-    kill(vmcLinkGuestPid(r.guest, "vmch-worker"), SIGKILL);
+    vmcProcessKill(vmcLinkGuestPid(r.guest, "vmch-worker"), SIGKILL);
     conn = vmcLinkConnect(r.guest, 601);
     g_assert_true(conn->connected);
     g_assert_true(vmcLinkConnect(r.guest, 602)->refused);
@@ -457,7 +457,7 @@ testNoWorker(void)
     rig r;
 
     rigStart(&r, "--vmchannel 600:null --vmchannel 601:null");
-    kill(vmcLinkGuestPid(r.guest, "vmch-worker"), SIGSEGV);
+    vmcProcessKill(vmcLinkGuestPid(r.guest, "vmch-worker"), SIGSEGV);
     removeChannel(&r, 600);
     add(&r, "602:null");
     g_assert_true(vmcLinkConnect(r.guest, 602)->connected);
@@ -501,7 +501,7 @@ testEvents(void)
     expectEvent(&r.control, "VMCHANNEL_DISCONNECTED", 600, first->port);
     second = vmcLinkConnect(r.guest, 600);
     expectEvent(&r.control, "VMCHANNEL_CONNECTED", 600, second->port);
-    kill(vmcLinkGuestPid(r.guest, "vmch-worker"), SIGKILL);
+    vmcProcessKill(vmcLinkGuestPid(r.guest, "vmch-worker"), SIGKILL);
     expectEvent(&r.control, "VMCHANNEL_DISCONNECTED", 600, second->port);
     second = vmcLinkConnect(r.guest, 600);
     expectEvent(&r.control, "VMCHANNEL_CONNECTED", 600, second->port);
@@ -710,7 +710,7 @@ testCapture(void)
     g_assert_true(captured(fd, "from the host"));
     expectError(ask(&r.control, "{\"execute\": \"vmchannel-capture\"}"), "being captured");
     /* A successor goes on with it. */
-    kill(vmcLinkGuestPid(r.guest, "vmch-worker"), SIGKILL);
+    vmcProcessKill(vmcLinkGuestPid(r.guest, "vmch-worker"), SIGKILL);
     conn = vmcLinkConnect(r.guest, 600);
     vmcLinkSendText(conn, "again");
     g_assert_true(captured(fd, "again"));

@@ -416,12 +416,12 @@ testBindBothAtOnce(const char *dir)
     vmcLinkConn *gone = vmcLinkConnect(guest, 600), *conn;
     int host;
 
-    kill(broker, SIGSTOP);
+    vmcProcessKill(broker, SIGSTOP);
     vmcLinkReset(gone);
     /* The worker's own answer shows that it has taken the reset. */
     g_assert_true(vmcLinkConnect(guest, 700)->refused);
     host = hostDial(path);
-    kill(broker, SIGCONT);
+    vmcProcessKill(broker, SIGCONT);
     conn = vmcLinkConnect(guest, 600);
     vmcLinkSendText(conn, "here");
     hostHears(host, "here");

@@ -204,7 +204,7 @@ testWorkerKilled(void)
         g_assert_true(busy->connected && idle->connected && waits->connected);
         vmcLinkPush(busy, bytes, 1 << 16);
         send(hosts[0], bytes, 1 << 17, MSG_DONTWAIT);
-        kill(worker, SIGKILL);
+        vmcProcessKill(worker, SIGKILL);
         begin = g_get_monotonic_time();
         next = vmcLinkConnect(guest, 602);
         g_assert_true(next->connected);
@@ -242,7 +242,7 @@ testBackOff(void)
     gint64 begin = g_get_monotonic_time();
 
     for (int i = 0; i < 3; i++) {
-        kill(worker, SIGSEGV);
+        vmcProcessKill(worker, SIGSEGV);
         worker = waitSuccessor(guest, worker);
     }
     g_assert_cmpint(g_get_monotonic_time() - begin, >=, 600 * G_TIME_SPAN_MILLISECOND);
@@ -257,7 +257,7 @@ testBrokerKilled(void)
     GArray *relays = vmcRelaysFind();
 
     g_assert_cmpuint(relays->len, ==, 3);
-    kill(vmcLinkGuestPid(guest, "vmch-broker"), SIGKILL);
+    vmcProcessKill(vmcLinkGuestPid(guest, "vmch-broker"), SIGKILL);
     g_assert_true(vmcRelaysEnd(relays, 1000));
 }
 
@@ -295,7 +295,7 @@ testPumpKilled(void)
     pid_t pump = vmcLinkGuestPid(guest, "vmch-pump");
     g_autofree char *text = NULL;
 
-    kill(pump, SIGKILL);
+    vmcProcessKill(pump, SIGKILL);
     g_assert_true(vmcLinkWaitEnd(conn) || conn->reset);
     do
         conn = vmcLinkConnect(guest, 600);
