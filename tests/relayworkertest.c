@@ -233,6 +233,30 @@ testWorkerKilled(void)
     vmcTempDirRemove(dir);
 }
 
+#define MANY 1000
+
+/* More connections to be probed than the successor's mailbox, or the link, holds. */
+static void
+testWorkerKilledWithMany(void)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s/bind,server,nowait"
+                                                      " --vmchannel 601:null", dir);
+    vmcLinkConn *conns[MANY];
+    pid_t worker = waitSuccessor(guest, 0);
+
+    for (int i = 0; i < MANY; i++)
+        conns[i] = vmcLinkConnect(guest, 600);
+    vmcProcessKill(worker, SIGKILL);
+    worker = waitSuccessor(guest, worker);
+    for (int i = 0; i < MANY && !g_test_failed(); i++)
+        g_assert_true(vmcLinkWaitReset(conns[i]));
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+    vmcTempDirRemove(dir);
+}
+
 /* One that fails by itself is not restarted as fast as it can fail. */
 static void
 testBackOff(void)
@@ -319,6 +343,7 @@ main(int argc, char **argv)
     g_test_add_func("/relay/worker/holds-nothing-else", testWorkerHolds);
     g_test_add_func("/relay/worker/confined", testConfined);
     g_test_add_func("/relay/worker/killed", testWorkerKilled);
+    g_test_add_func("/relay/worker/killed-with-1000", testWorkerKilledWithMany);
     g_test_add_func("/relay/worker/backs-off", testBackOff);
     g_test_add_func("/relay/broker/killed", testBrokerKilled);
     g_test_add_func("/relay/qemu-killed", testQemuKilled);

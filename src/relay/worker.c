@@ -37,6 +37,13 @@
 #define PROBES 4
 #define PROBE_INTERVAL ((vmcTime)1000000)
 
+/*
+ * Probes sent at once, two frames each, and the pause until the guest has read
+ * them: a full link would have no room for the resets that its answers call for.
+ */
+#define PROBES_A_TURN 32
+#define PROBE_PAUSE ((vmcTime)20000)
+
 /* Ours towards the guest, whichever of our addresses it speaks to. */
 #define OUR_MAC { 0x52, 0x55, 0x0a, 0x00, 0x02, 0x04 }
 
@@ -61,6 +68,7 @@ typedef struct {
     bool probed;                /* all of them, lately */
     unsigned int probes;        /* that each has had and the guest has read */
     vmcTime probeAt;
+    bool serving;               /* all is told: the link may be used */
     bool linkFull;              /* the endpoint waits for room in the link */
     bool over;                  /* QEMU or the broker is gone */
 } worker;
@@ -164,14 +172,22 @@ isProbed(worker *w)
 static void
 probeKnown(worker *w, vmcTime at)
 {
+    unsigned int end;
+
     if (w->known->len == 0 || at < w->probeAt || (w->nextKnown == 0 && isProbed(w)))
         return;
-    for (; w->nextKnown < w->known->len; w->nextKnown++) {
+    w->probeAt = at + PROBE_PAUSE;
+    if (vmcLinkBusy(w->link.fd))
+        return;
+    end = MIN(w->nextKnown + PROBES_A_TURN, w->known->len);
+    for (; w->nextKnown < end; w->nextKnown++) {
         const knownConn *known = &g_array_index(w->known, knownConn, w->nextKnown);
 
         if (!vmcEndpointProbe(w->endpoint, &known->tuple, known->mac))
             return;
     }
+    if (end < w->known->len)
+        return;
     w->probed = true;
     w->nextKnown = 0;
     w->probeAt = at + PROBE_INTERVAL;
@@ -183,7 +199,7 @@ nextDue(worker *w, vmcTime at)
 {
     vmcTime next;
 
-    if (!w->endpoint)
+    if (!w->serving)
         return VMC_TIME_NEVER;
     probeKnown(w, at);
     vmcEndpointFlush(w->endpoint, at);
@@ -266,6 +282,9 @@ toldKnown(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
 static bool
 toldServe(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
 {
+    if (w->serving)
+        return false;
+    w->serving = true;
     w->probeAt = now();
     vmcChildForgetStart();
     return vmcLoopAdd(w->loop, &w->link, EPOLLIN) == 0;
