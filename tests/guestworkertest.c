@@ -140,7 +140,8 @@ testKilled(vmcGuest *guest, const char *dir)
                    rounds, all / rounds / 1000, longest / 1000, fds, memory,
                    vmcProcessDescriptors(broker), vmcProcessMemory(broker));
     g_assert_cmpuint(vmcProcessDescriptors(broker), <=, fds + 1);
-    g_assert_cmpint(vmcProcessMemory(broker), <=, memory + 64);
+    /* Killed before they could probe, they leave some 2,000 connections at most to be probed. */
+    g_assert_cmpint(vmcProcessMemory(broker), <=, memory + 256);
 }
 
 /* While the VM is stopped the link is full, in the middle of whatever was sent. */

@@ -53,8 +53,8 @@
 /* For the worker's last words, when QEMU is gone. */
 #define LEAVE_MS 300
 
-/* Between the end of a process's descriptors and its own. */
-#define END_MS 200
+/* Between the end of a process's descriptors and its own, on a busy machine. */
+#define END_MS 1000
 
 #define READY_MS 10000
 

@@ -228,6 +228,7 @@ vmcLedgerTell(const vmcLedger *ledger, void (*tell)(void *opaque, const vmcMessa
         if (channelAt(ledger, i)->state == CHANNEL_THERE)
             tell(opaque, &channelAt(ledger, i)->told);
     }
-    for (guint i = 0; i < ledger->known->len; i++)
-        tell(opaque, &g_array_index(ledger->known, vmcMessage, i));
+    /* The guest is likelier to have the latest still. */
+    for (guint i = ledger->known->len; i > 0; i--)
+        tell(opaque, &g_array_index(ledger->known, vmcMessage, i - 1));
 }

@@ -59,7 +59,7 @@ unsigned int vmcLedgerCount(const vmcLedger *ledger);
  * channels any more.
  * vmcLedgerProbed: it has probed all that it was told.
  * vmcLedgerTell: calls @tell with each message that a successor must have: the
- * channels first, then the connections.
+ * channels first, then the connections, the latest before the others.
  */
 void vmcLedgerWorkerEnded(vmcLedger *ledger);
 void vmcLedgerProbed(vmcLedger *ledger);
