@@ -39,7 +39,7 @@ waitFor(int fd, short events)
 }
 
 static pid_t
-spawn(int socket, const char *upstream)
+spawn(int socket, const char *upstream, const char *policy, const char *domain)
 {
     const char *build = g_getenv("abs_top_builddir");
     g_autofree char *program = g_build_filename(build ? build : ".", "vmchannel-proxy", NULL);
@@ -50,12 +50,19 @@ spawn(int socket, const char *upstream)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(socket, 0);
     dup2(socket, 1);
-    execl(program, program, "--upstream", upstream, NULL);
+    execl(program, program, "--upstream", upstream, policy ? "--policy" : NULL, policy,
+          "--domain", domain, NULL);
     _exit(127);
 }
 
 vmcProxyPeer *
 vmcProxyPeerStart(void)
+{
+    return vmcProxyPeerStartPolicy(NULL, NULL);
+}
+
+vmcProxyPeer *
+vmcProxyPeerStartPolicy(const char *policy, const char *domain)
 {
     vmcProxyPeer *peer = g_new0(vmcProxyPeer, 1);
     g_autofree char *path = NULL;
@@ -66,7 +73,7 @@ vmcProxyPeerStart(void)
     path = g_build_filename(peer->dir, "sock", NULL);
     listener = listenOn(path);
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
-    peer->pid = spawn(pair[1], path);
+    peer->pid = spawn(pair[1], path, policy, domain);
     close(pair[1]);
     peer->client = pair[0];
     waitFor(listener, POLLIN);

@@ -18,8 +18,12 @@ typedef struct {
     pid_t pid;
 } vmcProxyPeer;
 
-/* vmcProxyPeerStart, Stop: Stop waits until the proxy has ended. */
+/*
+ * vmcProxyPeerStart, StartPolicy: the second under a policy's file, as @domain.
+ * vmcProxyPeerStop: waits until the proxy has ended.
+ */
 vmcProxyPeer *vmcProxyPeerStart(void);
+vmcProxyPeer *vmcProxyPeerStartPolicy(const char *policy, const char *domain);
 void vmcProxyPeerStop(vmcProxyPeer *peer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcProxyPeer, vmcProxyPeerStop)
 

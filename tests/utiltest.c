@@ -99,6 +99,8 @@ testErrorNumbers(void)
         { VIR_ERR_CONFIG_UNSUPPORTED, 67 },
         { VIR_ERR_OPERATION_UNSUPPORTED, 84 },
         { VIR_ERR_XML_INVALID_SCHEMA, 92 },
+        { VIR_ERR_ACCESS_DENIED, 88 },
+        { VIR_ERR_CONF_SYNTAX, 33 },
         { VIR_ERR_AUTH_UNAVAILABLE, 94 },
         { VIR_ERR_DEVICE_MISSING, 99 },
     };

@@ -35,6 +35,7 @@ struct _vmcFlow {
     const vmcFlowHandler *handler;
     void *opaque;
     vmcRpcHeader header;
+    size_t limit;               /* bytes of a message */
     size_t left;                /* bytes of the message that are to come */
     guint fdsLeft;              /* descriptors that are to come after it */
     bool dropFds;
@@ -52,6 +53,7 @@ vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcFlowHandler *handler, void
     flow->sink = sink;
     flow->handler = handler;
     flow->opaque = opaque;
+    flow->limit = VMC_RPC_MESSAGE_MAX;
     return flow;
 }
 
@@ -68,6 +70,12 @@ void
 vmcFlowSetSink(vmcFlow *flow, vmcSink *sink)
 {
     flow->sink = sink;
+}
+
+void
+vmcFlowSetLimit(vmcFlow *flow, size_t bytes)
+{
+    flow->limit = bytes;
 }
 
 bool
@@ -130,9 +138,9 @@ stepHeader(vmcFlow *flow)
 
     if (size < VMC_RPC_HEADER_SIZE)
         return STEP_STOP;
-    if (!vmcRpcHeaderParse(bytes, &flow->header)) {
-        vmcReportError(VIR_ERR_RPC, "a message of %u bytes: expected from %d to %d",
-                       flow->header.length, VMC_RPC_HEADER_SIZE, VMC_RPC_MESSAGE_MAX);
+    if (!vmcRpcHeaderParse(bytes, &flow->header) || flow->header.length > flow->limit) {
+        vmcReportError(VIR_ERR_RPC, "a message of %u bytes: expected from %d to %zu",
+                       flow->header.length, VMC_RPC_HEADER_SIZE, flow->limit);
         return STEP_FAILED;
     }
     step = startFds(flow, bytes, size);

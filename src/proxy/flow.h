@@ -43,6 +43,9 @@ vmcFlow *vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcFlowHandler *hand
 void vmcFlowFree(vmcFlow *flow);
 void vmcFlowSetSink(vmcFlow *flow, vmcSink *sink);
 
+/* vmcFlowSetLimit: no message may be longer than @bytes; VMC_RPC_MESSAGE_MAX else. */
+void vmcFlowSetLimit(vmcFlow *flow, size_t bytes);
+
 /*
  * vmcFlowRun:
  * Passes on what the source has, as long as the sink has room. Returns 0, or

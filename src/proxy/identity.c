@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <grp.h>
 #include <libvirt/virterror.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -56,13 +57,8 @@ isOnly(const struct ucred *peer)
 }
 
 static int
-become(int socket, const struct ucred *peer)
+take(const struct ucred *peer, const gid_t *groups, size_t n)
 {
-    size_t n;
-    g_autofree gid_t *groups = peerGroups(socket, &n);
-
-    if (!groups)
-        return -1;
     if (setgroups(n, groups) < 0 ||
         setresgid(peer->gid, peer->gid, peer->gid) < 0 ||
         setresuid(peer->uid, peer->uid, peer->uid) < 0) {
@@ -74,6 +70,17 @@ become(int socket, const struct ucred *peer)
                        (unsigned int)peer->uid);
         return -1;
     }
+    return 0;
+}
+
+static int
+become(int socket, const struct ucred *peer)
+{
+    size_t n;
+    g_autofree gid_t *groups = peerGroups(socket, &n);
+
+    if (!groups || take(peer, groups, n) < 0)
+        return -1;
     /* Our memory holds what was read with these rights only, but had root's before. */
     prctl(PR_SET_DUMPABLE, 0);
     return 0;
@@ -96,6 +103,25 @@ vmcIdentityAdopt(int socket)
     if (peer.uid != self && peer.uid != 0) {
         vmcReportError(VIR_ERR_AUTH_FAILED, "user %u may not use the proxy of user %u",
                        (unsigned int)peer.uid, (unsigned int)self);
+        return -1;
+    }
+    return 0;
+}
+
+int
+vmcIdentityDrop(void)
+{
+    const struct passwd *user = geteuid() == 0 ? getpwnam("nobody") : NULL;
+    struct ucred nobody = { .uid = user ? user->pw_uid : 0, .gid = user ? user->pw_gid : 0 };
+
+    if (geteuid() == 0 && (nobody.uid == 0 || nobody.gid == 0)) {
+        vmcReportError(VIR_ERR_INTERNAL_ERROR, "%s", "there is no user 'nobody' to become");
+        return -1;
+    }
+    if (user && take(&nobody, NULL, 0) < 0)
+        return -1;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0) {
+        vmcReportSystemError(errno, "%s", "cannot give up privileges");
         return -1;
     }
     return 0;

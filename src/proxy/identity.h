@@ -12,3 +12,11 @@
  * Returns 0, or -1 with an error: then the connection must not be served.
  */
 int vmcIdentityAdopt(int socket);
+
+/*
+ * vmcIdentityDrop:
+ * Makes this process nobody, when it is root, and what it is for good: it gains
+ * nothing by a program it might start, and its memory is nobody else's. Returns
+ * 0, or -1 with an error: then nothing must be served.
+ */
+int vmcIdentityDrop(void);

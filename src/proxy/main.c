@@ -36,6 +36,8 @@ static gboolean sessionDaemon;
 static gboolean readOnly;
 static char *upstreamPath;
 static char *listenPath;
+static char *policyPath;
+static char *domainUuid;
 
 static const GOptionEntry entries[] = {
     { "upstream", 'U', G_OPTION_FLAG_NONE, G_OPTION_ARG_FILENAME, &upstreamPath,
@@ -48,6 +50,10 @@ static const GOptionEntry entries[] = {
       "The daemon's read-only socket", NULL },
     { "listen", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_FILENAME, &listenPath,
       "Listen on a unix socket; a process of its own serves each client", "PATH" },
+    { "policy", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_FILENAME, &policyPath,
+      "The client is a guest: it may do what FILE says, whoever brings its bytes", "FILE" },
+    { "domain", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_STRING, &domainUuid,
+      "The guest, for --policy", "UUID" },
     { "list-procedures", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE, &listProcedures,
       "Print which messages carry XML, and what is done with it", NULL },
     { "quit", 'q', G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE, &quit,
@@ -118,7 +124,7 @@ serveStandard(const vmcSessionOptions *options)
     static const int fds[] = { STDIN_FILENO, STDOUT_FILENO };
 
     for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
-        if (isSocket(fds[i]) && vmcIdentityAdopt(fds[i]) < 0)
+        if (!options->guard && isSocket(fds[i]) && vmcIdentityAdopt(fds[i]) < 0)
             return -1;
     }
     return vmcSessionRun(STDIN_FILENO, STDOUT_FILENO, options);
@@ -143,20 +149,32 @@ emulatorDir(void)
     return g_strdup(EMULATORDIR);
 }
 
+/* Where the client's URI does not count, and no other daemon is named: the system's. */
+static vmcUpstreamKind
+upstreamKind(void)
+{
+    if (sessionDaemon)
+        return VMC_UPSTREAM_SESSION;
+    return systemDaemon || policyPath ? VMC_UPSTREAM_SYSTEM : VMC_UPSTREAM_ASK;
+}
+
 static int
 run(void)
 {
     g_autofree char *dir = emulatorDir();
+    g_autoptr(vmcGuard) guard = policyPath ? vmcGuardNew(policyPath, domainUuid) : NULL;
     vmcSessionOptions options = {
         .emulatorDir = dir,
+        .guard = guard,
         .upstream = {
             .path = upstreamPath,
-            .kind = systemDaemon ? VMC_UPSTREAM_SYSTEM
-                                 : sessionDaemon ? VMC_UPSTREAM_SESSION : VMC_UPSTREAM_ASK,
-            .readOnly = readOnly,
+            .kind = upstreamKind(),
+            .readOnly = readOnly || (guard && vmcPolicyIsReadOnly(guard->policy)),
         },
     };
 
+    if (policyPath && !guard)
+        return fail();
     signal(SIGPIPE, SIG_IGN);
     if (listenPath)
         return vmcServerListen(listenPath, &options) < 0 ? fail() : EXIT_SUCCESS;
@@ -184,6 +202,8 @@ main(int argc, char **argv)
         return wrongUsage("too many arguments");
     if (systemDaemon + sessionDaemon + (upstreamPath != NULL) > 1)
         return wrongUsage("--system, --session and --upstream exclude each other");
+    if ((policyPath != NULL) != (domainUuid != NULL))
+        return wrongUsage("--policy and --domain go together");
     if (quit)
         return EXIT_SUCCESS;
     if (listProcedures)

@@ -11,12 +11,14 @@
 #include <glib.h>
 #include <libvirt/virterror.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "proxy/identity.h"
@@ -33,7 +35,7 @@
 int
 vmcServerServe(int client, const vmcSessionOptions *options)
 {
-    if (vmcIdentityAdopt(client) < 0)
+    if (!options->guard && vmcIdentityAdopt(client) < 0)
         return -1;
     return vmcSessionRun(client, client, options);
 }
@@ -50,10 +52,33 @@ removeStale(const struct sockaddr_un *address)
     vmcFdClose(&fd);
 }
 
+/*
+ * A guest's socket is for whom its folder belongs to, the user of its relay: on
+ * it, no one's own rights are asked for.
+ */
 static int
-bindTo(const char *path)
+giveAway(const char *path)
+{
+    g_autofree char *dir = g_path_get_dirname(path);
+    struct stat info;
+
+    if (stat(dir, &info) < 0)
+        return -1;
+    return info.st_uid == geteuid() ? 0 : lchown(path, info.st_uid, (gid_t)-1);
+}
+
+static int
+openTo(const char *path, bool guarded)
+{
+    return guarded ? giveAway(path) : chmod(path, 0666);
+}
+
+static int
+bindTo(const char *path, bool guarded)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
+    mode_t mask;
+    int bound;
     int fd;
 
     if (strlen(path) >= sizeof(address.sun_path)) {
@@ -63,8 +88,10 @@ bindTo(const char *path)
     strcpy(address.sun_path, path);
     removeStale(&address);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        chmod(path, 0666) < 0 || listen(fd, BACKLOG) < 0) {
+    mask = umask(0177);
+    bound = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&address, sizeof(address));
+    umask(mask);
+    if (bound < 0 || openTo(path, guarded) < 0 || listen(fd, BACKLOG) < 0) {
         vmcReportSystemError(errno, "cannot listen on '%s'", path);
         vmcFdClose(&fd);
     }
@@ -83,7 +110,19 @@ serveAndExit(int listener, int client, const vmcSessionOptions *options)
     _exit(EXIT_FAILURE);
 }
 
+/*
+ * Forgets the guest's processes that have ended; with as many as it may have,
+ * waits for one: further connections are in the kernel's backlog meanwhile.
+ */
 static void
+makeRoom(guint *children, guint max)
+{
+    while (*children > 0 && waitpid(-1, NULL, *children < max ? WNOHANG : 0) > 0)
+        (*children)--;
+}
+
+/* Returns how many processes it has started. */
+static guint
 serveNext(int listener, const vmcSessionOptions *options)
 {
     int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -92,23 +131,31 @@ serveNext(int listener, const vmcSessionOptions *options)
     if (client < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
             g_usleep(PAUSE_USEC);
-        return;
+        return 0;
     }
     pid = fork();
     if (pid == 0)
         serveAndExit(listener, client, options);
     vmcFdClose(&client);
+    return pid > 0;
 }
 
 int
 vmcServerListen(const char *path, const vmcSessionOptions *options)
 {
-    int listener = bindTo(path);
+    int listener = bindTo(path, options->guard != NULL);
+    guint children = 0;
 
     if (listener < 0)
         return -1;
-    /* Nobody waits for the clients' processes. */
-    signal(SIGCHLD, SIG_IGN);
-    for (;;)
-        serveNext(listener, options);
+    if (!options->guard) {
+        /* Nobody waits for the clients' processes. */
+        signal(SIGCHLD, SIG_IGN);
+        for (;;)
+            serveNext(listener, options);
+    }
+    for (;;) {
+        children += serveNext(listener, options);
+        makeRoom(&children, options->guard->policy->connections);
+    }
 }

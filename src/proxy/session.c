@@ -16,10 +16,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/filter.h"
+#include "proxy/identity.h"
 #include "util/error.h"
 #include "util/fd.h"
 
 #define VMC_FROM_THIS VIR_FROM_RPC
+
+/* A client that leaves as much unread is not asked for more that we would answer. */
+#define ANSWERS_HIGH (1024 * 1024)
 
 GByteArray *
 vmcSessionCallNew(vmcSession *session, guint32 procedure)
@@ -89,6 +94,18 @@ isOurReply(const vmcSession *session, const vmcRpcHeader *header)
            header->program == session->call.program;
 }
 
+/* Replaces an error of the daemon's by what a guest may see of it. */
+static GByteArray *
+hideDetails(GByteArray *answer)
+{
+    GByteArray *shown;
+
+    vmcRpcMessageFinish(answer);
+    shown = vmcFilterError(answer);
+    g_byte_array_unref(answer);
+    return shown;
+}
+
 /* What the daemon says to our call when it refuses, it says to the client's. */
 static void
 passError(vmcSession *session, const GByteArray *reply)
@@ -101,6 +118,8 @@ passError(vmcSession *session, const GByteArray *reply)
     answer = vmcRpcMessageNew(&header);
     g_byte_array_append(answer, reply->data + VMC_RPC_HEADER_SIZE,
                         reply->len - VMC_RPC_HEADER_SIZE);
+    if (session->options->guard)
+        answer = hideDetails(answer);
     vmcSessionAnswer(session, answer);
 }
 
@@ -134,6 +153,7 @@ takeVerdict(vmcSession *session, GByteArray **message)
     }
     vmcAttachClear(session);
     vmcMendClear(session);
+    vmcGateForget(&session->gate);
     g_clear_pointer(&session->emulator, g_free);
     vmcEmulatorQueryClear(&session->query);
     session->busy = false;
@@ -147,16 +167,23 @@ isCall(const vmcRpcHeader *header)
            header->status == VMC_RPC_OK;
 }
 
+/* Whether a client's message is looked into for its XML. */
+static bool
+isChangedUp(const vmcRpcHeader *header)
+{
+    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
+
+    return isCall(header) && procedure && procedure->callAction != VMC_RPC_ACTION_NONE;
+}
+
 static bool
 wantsUp(void *opaque, const vmcRpcHeader *header)
 {
     vmcSession *session = opaque;
-    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
 
-    if (!isCall(header))
-        return false;
-    session->lastSerial = header->serial;
-    return procedure && procedure->callAction != VMC_RPC_ACTION_NONE;
+    if (isCall(header))
+        session->lastSerial = header->serial;
+    return session->options->guard || isChangedUp(header);
 }
 
 static vmcFlowVerdict
@@ -169,25 +196,36 @@ wholeUp(void *opaque, const vmcRpcHeader *header, GByteArray **message)
         return takeVerdict(session, message);
     session->request = *header;
     session->decided = false;
-    verdict = session->daemon < 0
-        ? vmcEarlyMessage(session, message)
-        : vmcDocumentsUp(session, vmcRpcProcedureFind(header), message);
-    return verdict;
+    if (session->daemon < 0)
+        return vmcEarlyMessage(session, message);
+    if (session->options->guard) {
+        verdict = vmcGateUp(session, message);
+        if (verdict != VMC_FLOW_PASS || !isChangedUp(header))
+            return verdict;
+    }
+    return vmcDocumentsUp(session, vmcRpcProcedureFind(header), message);
+}
+
+/* Whether a message of the daemon's is looked into for its XML. */
+static bool
+isChangedDown(const vmcRpcHeader *header)
+{
+    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
+
+    if ((header->type != VMC_RPC_REPLY && header->type != VMC_RPC_REPLY_WITH_FDS) || !procedure)
+        return false;
+    /* Of who listens it matters too that he was refused. */
+    return procedure->replyAction == VMC_RPC_ACTION_LISTEN ||
+           (header->status == VMC_RPC_OK && procedure->replyAction != VMC_RPC_ACTION_NONE);
 }
 
 static bool
 wantsDown(void *opaque, const vmcRpcHeader *header)
 {
     vmcSession *session = opaque;
-    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
 
-    if (isOurReply(session, header))
-        return true;
-    if ((header->type != VMC_RPC_REPLY && header->type != VMC_RPC_REPLY_WITH_FDS) || !procedure)
-        return false;
-    /* Of who listens it matters too that he was refused. */
-    return procedure->replyAction == VMC_RPC_ACTION_LISTEN ||
-           (header->status == VMC_RPC_OK && procedure->replyAction != VMC_RPC_ACTION_NONE);
+    return isOurReply(session, header) || isChangedDown(header) ||
+           (session->options->guard && vmcGateWantsDown(session, header));
 }
 
 static vmcFlowVerdict
@@ -199,7 +237,9 @@ wholeDown(void *opaque, const vmcRpcHeader *header, GByteArray **message)
         takeReply(session, header, *message);
         return VMC_FLOW_DROP;
     }
-    return vmcDocumentsDown(session, header, message);
+    if (isChangedDown(header))
+        vmcDocumentsDown(session, header, message);
+    return session->options->guard ? vmcGateDown(session, header, message) : VMC_FLOW_PASS;
 }
 
 static const vmcFlowHandler upHandler = { wantsUp, wholeUp };
@@ -246,6 +286,8 @@ sessionInit(vmcSession *session, int in, int out, const vmcSessionOptions *optio
     session->fromClient = vmcSourceNew(in);
     session->toClient = vmcSinkNew(out);
     session->up = vmcFlowNew(session->fromClient, NULL, &upHandler, session);
+    if (options->guard)
+        vmcFlowSetLimit(session->up, options->guard->policy->messageSize);
 }
 
 static void
@@ -261,6 +303,7 @@ sessionClear(vmcSession *session)
     g_clear_pointer(&session->replacement, g_byte_array_unref);
     vmcAttachClear(session);
     vmcMendClear(session);
+    vmcGateClear(&session->gate);
     g_clear_pointer(&session->listeners, g_array_unref);
     vmcEmulatorQueryClear(&session->query);
     g_free(session->emulator);
@@ -291,7 +334,8 @@ waitForEvents(const vmcSession *session, struct pollfd *fds)
     fds[EVENT_IN] = (struct pollfd){ .fd = -1 };
     fds[EVENT_OUT] = (struct pollfd){ .fd = -1 };
     fds[EVENT_DAEMON] = (struct pollfd){ .fd = session->daemon };
-    if (isReadable(session->fromClient, session->up))
+    if (isReadable(session->fromClient, session->up) &&
+        vmcSinkPending(session->toClient) < ANSWERS_HIGH)
         fds[EVENT_IN] = (struct pollfd){ .fd = session->in, .events = POLLIN };
     /* Watched even with nothing to say: a client that is gone must be noticed. */
     if (hasToWrite(session->toClient, session->down))
@@ -306,7 +350,7 @@ waitForEvents(const vmcSession *session, struct pollfd *fds)
     if (fds[EVENT_DAEMON].events == 0)
         fds[EVENT_DAEMON].fd = -1;
     do {
-        n = poll(fds, EVENT_N, -1);
+        n = poll(fds, EVENT_N, vmcGateTimeout(&session->gate));
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         vmcReportSystemError(errno, "%s", "cannot wait for events");
@@ -379,7 +423,7 @@ isOver(vmcSession *session)
     if (vmcSinkIsBroken(session->toClient) ||
         isDrained(session->fromDaemon, session->toClient, session->down))
         return true;
-    if (session->clientEnded || session->busy ||
+    if (session->clientEnded || vmcFlowIsWaiting(session->up) ||
         !isDrained(session->fromClient, session->toDaemon, session->up))
         return false;
     session->clientEnded = true;
@@ -412,6 +456,22 @@ setNonblocking(int fd)
         fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+/*
+ * Under a policy: nothing is read of the guest's before the daemon is connected
+ * and what we were for that is given up.
+ */
+static int
+runGuarded(vmcSession *session)
+{
+    int ret;
+
+    if (vmcSessionConnect(session) < 0 || vmcIdentityDrop() < 0)
+        return -1;
+    ret = loop(session);
+    vmcGuardReport(session->options->guard, session->gate.name);
+    return ret;
+}
+
 int
 vmcSessionRun(int in, int out, const vmcSessionOptions *options)
 {
@@ -421,8 +481,12 @@ vmcSessionRun(int in, int out, const vmcSessionOptions *options)
     sessionInit(&session, in, out, options);
     setNonblocking(in);
     setNonblocking(out);
-    connectEarly(&session);
-    ret = loop(&session);
+    if (options->guard) {
+        ret = runGuarded(&session);
+    } else {
+        connectEarly(&session);
+        ret = loop(&session);
+    }
     sessionClear(&session);
     return ret;
 }

@@ -5,11 +5,13 @@
  */
 #pragma once
 
+#include "proxy/guard.h"
 #include "proxy/upstream.h"
 
 typedef struct {
     const char *emulatorDir;
-    vmcUpstream upstream;
+    vmcUpstream upstream;       /* known, when there is a guard */
+    vmcGuard *guard;            /* the client is a guest; NULL: it is a user of the host's */
 } vmcSessionOptions;
 
 /*

@@ -11,6 +11,7 @@
 
 #include "proxy/document.h"
 #include "proxy/flow.h"
+#include "proxy/gate.h"
 #include "proxy/session.h"
 #include "qemu/domain_live.h"
 #include "rpc/procedure.h"
@@ -87,6 +88,7 @@ struct _vmcSession {
     vmcDeviceJob device;
     vmcMendJob mend;
     GArray *listeners;          /* of vmcListener */
+    vmcGate gate;               /* under a policy */
 
     bool refusing;              /* the daemon cannot be reached: all calls get this */
     int errorDomain;

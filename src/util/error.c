@@ -23,6 +23,8 @@ static const struct {
     { VIR_ERR_OPERATION_FAILED, "operation failed" },
     { VIR_ERR_OPERATION_INVALID, "Requested operation is not valid" },
     { VIR_ERR_DEVICE_MISSING, "device not found" },
+    { VIR_ERR_CONF_SYNTAX, "configuration file syntax error" },
+    { VIR_ERR_ACCESS_DENIED, "access denied" },
     { VIR_ERR_SYSTEM_ERROR, NULL },
     { VIR_ERR_RPC, NULL },
     { VIR_ERR_AUTH_UNAVAILABLE, "authentication unavailable" },
