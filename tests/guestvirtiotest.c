@@ -274,9 +274,13 @@ testBacklogFull(vmcGuest *guest, const char *dir)
 static void
 testBindGuestGone(vmcGuest *guest, const char *dir)
 {
+    g_autoptr(vmcHostPeer) other = hostListen(dir, "agent", vmcHostEcho, 0);
     g_autoptr(vmcHostPeer) host = NULL;
 
     vmcGuestExpect(guest, "", "nettool 10.0.2.4 601 rst");
+    /* Comes behind the reset all the way: when it is through, the relay knows of that. */
+    vmcGuestExpect(guest, "ok 1 failed 0\n", "nettool --sequence 1 10.0.2.4 600");
+    g_assert_true(vmcHostWaitFinished(other, 1));
     host = hostDial(dir, "bind", vmcHostEcho);
     vmcGuestExpect(guest, "there\n", "nettool 10.0.2.4 601 line:there shut recv");
     g_assert_true(vmcHostWaitFinished(host, 1));
