@@ -187,7 +187,7 @@ testRestored(vmcGuest *guest, const char *dir)
     g_autoptr(vmcHostPeer) up = hostListen(dir, "up", vmcHostCollect, 0);
     g_autoptr(vmcHostPeer) idle = hostListen(dir, "idle", vmcHostCollect, 0);
     int sender = vmcGuestSpawn(guest, "nettool 10.0.2.4 600 sendn:%" G_GUINT64_FORMAT, ENDLESS);
-    int waits = vmcGuestSpawn(guest, "nettool 10.0.2.4 602 mark:/tmp/s await:/tmp/restored line:x"
+    int waits = vmcGuestSpawn(guest, "nettool 10.0.2.4 602 mark:/tmp/s await:/tmp/restored send:x"
                               " recv");
 
     waitMark(guest, "/tmp/s");
