@@ -13,9 +13,6 @@
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
 
-/* What vmchannel-relay serves; the others are refused when a domain starts. */
-static const vmcChrType servedTypes[] = { VMC_CHR_TYPE_NULL, VMC_CHR_TYPE_FILE, VMC_CHR_TYPE_UNIX };
-
 void
 vmcEmulatorQueryClear(vmcEmulatorQuery *query)
 {
@@ -107,9 +104,10 @@ announcement(void)
     GString *text = g_string_new("    <vmchannel supported='yes'>\n"
                                  "      <enum name='type'>\n");
 
-    for (size_t i = 0; i < G_N_ELEMENTS(servedTypes); i++)
-        g_string_append_printf(text, "        <value>%s</value>\n",
-                               vmcChrTypeToString(servedTypes[i]));
+    for (int i = 0; i < VMC_CHR_TYPE_LAST; i++) {
+        if (vmcChrTypeIsChannel(i))
+            g_string_append_printf(text, "        <value>%s</value>\n", vmcChrTypeToString(i));
+    }
     g_string_append(text, "      </enum>\n"
                           "    </vmchannel>\n");
     return g_string_free(text, FALSE);

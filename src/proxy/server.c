@@ -40,12 +40,17 @@ vmcServerServe(int client, const vmcSessionOptions *options)
     return vmcSessionRun(client, client, options);
 }
 
-/* Removes what a dead server left behind, and nothing that anybody listens on. */
+/* Removes the socket that a dead server left behind: nothing that anybody listens on. */
 static void
 removeStale(const struct sockaddr_un *address)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat info;
+    int fd;
 
+    /* A file that is no socket refuses connections too. */
+    if (lstat(address->sun_path, &info) < 0 || !S_ISSOCK(info.st_mode))
+        return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
         errno == ECONNREFUSED)
         unlink(address->sun_path);
