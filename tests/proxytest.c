@@ -396,6 +396,91 @@ testBackpressure(void)
     g_assert_true(memcmp(came->data, bytes->data, sent) == 0);
 }
 
+#define BAD_CALLS 20000
+
+/* What a client says that makes us answer. */
+static GByteArray *
+badCalls(void)
+{
+    GByteArray *bytes = g_byte_array_new();
+
+    for (guint32 i = 0; i < BAD_CALLS; i++) {
+        g_autoptr(GByteArray) call =
+            define(i, DOMAIN("<vmchannel type='null'><target port='x'/></vmchannel>"));
+
+        g_byte_array_append(bytes, call->data, call->len);
+    }
+    return bytes;
+}
+
+typedef struct {
+    int socket;
+    const guint8 *bytes;
+    size_t size;
+} sending;
+
+static gpointer
+sendAll(gpointer opaque)
+{
+    const sending *s = opaque;
+
+    vmcProxySend(s->socket, s->bytes, s->size, -1);
+    return NULL;
+}
+
+/* Says what is left of the bad calls, and takes all their answers. */
+static void
+takeAnswers(const vmcProxyPeer *peer, const GByteArray *bytes, size_t sent)
+{
+    sending rest = { peer->client, bytes->data + sent, bytes->len - sent };
+    GThread *thread = g_thread_new("send", sendAll, &rest);
+
+    for (guint32 i = 0; i < BAD_CALLS; i++)
+        expect(peer->client, VMC_RPC_DOMAIN_DEFINE_XML_FLAGS, i);
+    g_thread_join(thread);
+}
+
+/* A client that makes us answer, and does not read the answers. */
+static void
+testAnswersUnread(void)
+{
+    g_autoptr(vmcProxyPeer) peer = vmcProxyPeerStart();
+    g_autoptr(GByteArray) bytes = badCalls();
+    guint64 before = peakKib(peer->pid);
+    size_t sent = vmcProxySendSome(peer->client, bytes->data, bytes->len, 500);
+
+    g_assert_cmpuint(sent, <, bytes->len);
+    g_assert_cmpuint(peakKib(peer->pid) - before, <, 4096);
+    takeAnswers(peer, bytes, sent);
+}
+
+/* Answers of ours wait for the end of the daemon's message, and do not keep it off. */
+static void
+testAnswersInside(void)
+{
+    g_autoptr(vmcProxyPeer) peer = vmcProxyPeerStart();
+    g_autoptr(GByteArray) bytes = badCalls();
+    g_autoptr(GByteArray) stream = g_byte_array_new();
+    g_autoptr(GRand) rand = g_rand_new_with_seed(3);
+    g_autoptr(GByteArray) half = NULL;
+    g_autoptr(GByteArray) rest = NULL;
+    vmcRpcHeader header = {
+        .program = VMC_RPC_PROGRAM_REMOTE, .version = 1, .procedure = 209,
+        .type = VMC_RPC_STREAM, .status = VMC_RPC_CONTINUE,
+    };
+    size_t sent;
+
+    addMessage(stream, rand, header, 200000);
+    vmcProxySend(peer->daemon, stream->data, stream->len / 2, -1);
+    half = vmcProxyReceive(peer->client, stream->len / 2, NULL);
+    sent = vmcProxySendSome(peer->client, bytes->data, bytes->len, 500);
+    g_assert_cmpuint(sent, <, bytes->len);
+    vmcProxySend(peer->daemon, stream->data + half->len, stream->len - half->len, -1);
+    rest = vmcProxyReceive(peer->client, stream->len - half->len, NULL);
+    g_assert_cmpmem(rest->data, rest->len, stream->data + half->len, stream->len - half->len);
+    takeAnswers(peer, bytes, sent);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -406,6 +491,8 @@ main(int argc, char **argv)
     g_test_add_func("/proxy/descriptors", testDescriptors);
     g_test_add_func("/proxy/descriptors/bad", testBadDescriptors);
     g_test_add_func("/proxy/error-reply", testErrorReply);
+    g_test_add_func("/proxy/error-reply/unread", testAnswersUnread);
+    g_test_add_func("/proxy/error-reply/inside", testAnswersInside);
     g_test_add_func("/proxy/own-call", testOwnCall);
     g_test_add_func("/proxy/own-call/refused", testOwnCallRefused);
     g_test_add_func("/proxy/no-message", testNoMessage);

@@ -32,6 +32,7 @@
 struct _vmcFlow {
     vmcSource *source;
     vmcSink *sink;
+    const vmcSink *back;        /* where the handler's own messages go, or NULL */
     const vmcFlowHandler *handler;
     void *opaque;
     vmcRpcHeader header;
@@ -45,12 +46,14 @@ struct _vmcFlow {
 };
 
 vmcFlow *
-vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcFlowHandler *handler, void *opaque)
+vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcSink *back,
+           const vmcFlowHandler *handler, void *opaque)
 {
     vmcFlow *flow = g_new0(vmcFlow, 1);
 
     flow->source = source;
     flow->sink = sink;
+    flow->back = back;
     flow->handler = handler;
     flow->opaque = opaque;
     flow->limit = VMC_RPC_MESSAGE_MAX;
@@ -78,10 +81,22 @@ vmcFlowSetLimit(vmcFlow *flow, size_t bytes)
     flow->limit = bytes;
 }
 
+/* Whether the message is collected, and it is to be said what becomes of it. */
+static bool
+isAtVerdict(const vmcFlow *flow)
+{
+    return flow->whole && flow->left == 0;
+}
+
+/*
+ * What is inserted goes after the message that passes: so that one may never
+ * wait for the other.
+ */
 bool
 vmcFlowIsBlocked(const vmcFlow *flow)
 {
-    return flow->stalled || (flow->sink && vmcSinkPending(flow->sink) >= SINK_HIGH);
+    return flow->stalled || (flow->sink && vmcSinkPending(flow->sink) >= SINK_HIGH) ||
+           (isAtVerdict(flow) && flow->back && vmcSinkSize(flow->back) >= SINK_HIGH);
 }
 
 bool

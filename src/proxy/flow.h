@@ -35,11 +35,12 @@ typedef struct _vmcFlow vmcFlow;
 
 /*
  * vmcFlowNew:
- * @source and @sink stay the caller's. Without a sink (NULL) nothing may pass,
- * until vmcFlowSetSink() gives one.
+ * @source and @sink stay the caller's, as does @back, to which the handler may
+ * insert messages: while it is full, no verdict is asked for. Without a sink
+ * (NULL) nothing may pass, until vmcFlowSetSink() gives one.
  */
-vmcFlow *vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcFlowHandler *handler,
-                    void *opaque);
+vmcFlow *vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcSink *back,
+                    const vmcFlowHandler *handler, void *opaque);
 void vmcFlowFree(vmcFlow *flow);
 void vmcFlowSetSink(vmcFlow *flow, vmcSink *sink);
 
@@ -55,7 +56,7 @@ void vmcFlowSetLimit(vmcFlow *flow, size_t bytes);
 int vmcFlowRun(vmcFlow *flow);
 
 /*
- * vmcFlowIsBlocked: whether the sink is so full that the source must wait.
+ * vmcFlowIsBlocked: whether a sink is so full that the source must wait.
  * vmcFlowIsStalled: whether the source holds bytes that go on as soon as the
  * sink's peer takes some.
  * vmcFlowIsWaiting: whether a verdict is outstanding.

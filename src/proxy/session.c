@@ -253,7 +253,7 @@ vmcSessionConnect(vmcSession *session)
         return -1;
     session->fromDaemon = vmcSourceNew(session->daemon);
     session->toDaemon = vmcSinkNew(session->daemon);
-    session->down = vmcFlowNew(session->fromDaemon, session->toClient, &downHandler, session);
+    session->down = vmcFlowNew(session->fromDaemon, session->toClient, NULL, &downHandler, session);
     vmcFlowSetSink(session->up, session->toDaemon);
     return 0;
 }
@@ -285,7 +285,7 @@ sessionInit(vmcSession *session, int in, int out, const vmcSessionOptions *optio
     session->listeners = g_array_new(FALSE, FALSE, sizeof(vmcListener));
     session->fromClient = vmcSourceNew(in);
     session->toClient = vmcSinkNew(out);
-    session->up = vmcFlowNew(session->fromClient, NULL, &upHandler, session);
+    session->up = vmcFlowNew(session->fromClient, NULL, session->toClient, &upHandler, session);
     if (options->guard)
         vmcFlowSetLimit(session->up, options->guard->policy->messageSize);
 }
@@ -423,7 +423,7 @@ isOver(vmcSession *session)
     if (vmcSinkIsBroken(session->toClient) ||
         isDrained(session->fromDaemon, session->toClient, session->down))
         return true;
-    if (session->clientEnded || vmcFlowIsWaiting(session->up) ||
+    if (session->clientEnded || vmcFlowIsWaiting(session->up) || vmcFlowIsBlocked(session->up) ||
         !isDrained(session->fromClient, session->toDaemon, session->up))
         return false;
     session->clientEnded = true;

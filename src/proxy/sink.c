@@ -104,7 +104,13 @@ vmcSinkInsert(vmcSink *sink, const GByteArray *message)
 size_t
 vmcSinkPending(const vmcSink *sink)
 {
-    return sink->buffer->len - sink->start + sink->inserted->len;
+    return sink->buffer->len - sink->start;
+}
+
+size_t
+vmcSinkSize(const vmcSink *sink)
+{
+    return vmcSinkPending(sink) + sink->inserted->len;
 }
 
 static ssize_t

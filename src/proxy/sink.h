@@ -40,8 +40,12 @@ int vmcSinkSend(vmcSink *sink, const guint8 *bytes, size_t size, size_t *sent);
 /* vmcSinkInsert: a whole message, after the one that is passing through. */
 void vmcSinkInsert(vmcSink *sink, const GByteArray *message);
 
-/* vmcSinkPending: how many bytes wait. */
+/*
+ * vmcSinkPending: how many bytes could go, if the peer took them.
+ * vmcSinkSize: the same with the messages of our own whose turn has not come.
+ */
 size_t vmcSinkPending(const vmcSink *sink);
+size_t vmcSinkSize(const vmcSink *sink);
 
 /*
  * vmcSinkFlush: writes without waiting what the peer takes. Returns 0, or -1

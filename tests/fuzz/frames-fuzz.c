@@ -77,7 +77,7 @@ rigInit(rig *r)
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, r->out), ==, 0);
     r->source = vmcSourceNew(r->in[1]);
     r->sink = vmcSinkNew(r->out[0]);
-    r->flow = vmcFlowNew(r->source, r->sink, &handler, r);
+    r->flow = vmcFlowNew(r->source, r->sink, NULL, &handler, r);
 }
 
 static void
@@ -99,9 +99,11 @@ collect(rig *r)
     guint8 buffer[4096];
     ssize_t n;
 
-    g_assert_cmpint(vmcSinkFlush(r->sink), ==, 0);
-    while ((n = read(r->out[1], buffer, sizeof(buffer))) > 0)
-        g_byte_array_append(r->got, buffer, n);
+    do {
+        g_assert_cmpint(vmcSinkFlush(r->sink), ==, 0);
+        while ((n = read(r->out[1], buffer, sizeof(buffer))) > 0)
+            g_byte_array_append(r->got, buffer, n);
+    } while (vmcSinkPending(r->sink) > 0);
 }
 
 static void
@@ -125,7 +127,7 @@ runPiece(rig *r, const uint8_t *data, size_t size)
     do {
         rc = vmcFlowRun(r->flow);
         collect(r);
-    } while (rc == 0 && vmcFlowIsWaiting(r->flow));
+    } while (rc == 0 && (vmcFlowIsWaiting(r->flow) || vmcFlowIsBlocked(r->flow)));
     return rc < 0;
 }
 
