@@ -57,7 +57,7 @@ flows()
     tries=0
     until [ "$(lines "$flow_file")" -gt "$before" ]; do
         tries=$((tries + 1))
-        [ $tries -lt 600 ] || { cat "$dir/log/qemu/$1.log"; return 1; }
+        [ $tries -lt 600 ] || { cat "$qemu_log/$1.log"; return 1; }
         sleep 0.1
     done
 }

@@ -7,6 +7,7 @@
 #   . tests/libvirtd.sh
 #   virt_enter "$0"             again, inside; skips where that cannot be
 #   virt_start root|qemu        the daemon: QEMU runs as root, or as in production
+#   virt_start session          nobody's own; the test goes on as nobody, from its start
 #   check NAME COMMAND...       TAP: passes when the command does
 #   fails NAME TEXT COMMAND...  passes when it fails and prints TEXT
 #   virt_done                   the plan; the last line of a test
@@ -24,6 +25,7 @@ skip_all()
 
 virt_enter()
 {
+    script=$1
     [ "${VIRT_INSIDE-}" != "$$" ] || return 0
     [ "$(id -u)" = 0 ] || skip_all 'not root'
     PATH=$PATH:/usr/sbin:/sbin
@@ -50,6 +52,31 @@ virt_install()
     through="qemu+ext:///system?command=$dir/libexec/vmchannel-proxy"
 }
 
+# What nobody must be able to read, wherever the build is.
+virt_copy()
+{
+    mkdir -p "$dir/build/guest" "$dir/build/tests" "$dir/source/tests"
+    cp "$build/guest/vmlinuz" "$build/guest/initrd.img" "$dir/build/guest/"
+    cp "$build/tests/virconsole" "$dir/build/tests/"
+    cp "$source"/tests/*.sh "$script" "$dir/source/tests/"
+}
+
+# Goes on as nobody: the test runs once more, from its start.
+virt_become()
+{
+    command -v setpriv >/dev/null || skip_all 'no setpriv'
+    dir=$(mktemp -d /tmp/vmchannel-XXXXXX)
+    virt_install
+    virt_copy
+    mkdir -p "$dir/home/.config/libvirt"
+    virt_conf root | grep -v -e user -e group -e dynamic_ownership >"$dir/home/.config/libvirt/qemu.conf"
+    chown -R nobody "$dir"
+    exec setpriv --reuid nobody --regid nogroup --clear-groups --reset-env \
+        env PATH="$PATH" HOME="$dir/home" VIRT_INSIDE=$$ VIRT_DIR="$dir" \
+        abs_top_srcdir="$dir/source" abs_top_builddir="$dir/build" \
+        sh "$dir/source/tests/${script##*/}"
+}
+
 virt_conf()     # virt_conf PROFILE
 {
     case $1 in
@@ -62,8 +89,16 @@ virt_conf()     # virt_conf PROFILE
         'cgroup_controllers = [ ]' 'stdio_handler = "file"'
 }
 
+# A session's daemon was started by libvirt, for its first client.
+virt_stop_session()
+{
+    pid=$(cat "$HOME/.cache/libvirt/libvirtd.pid" 2>/dev/null) || return 0
+    kill "$pid" && timeout 60 tail --pid="$pid" -f /dev/null
+}
+
 virt_stop()
 {
+    [ -z "${VIRT_DIR-}" ] || { virt_stop_session; return; }
     [ -n "${daemon-}" ] || return 0
     kill "$daemon" 2>/dev/null
     wait "$daemon" 2>/dev/null
@@ -72,6 +107,7 @@ virt_stop()
 
 virt_run()      # starts the daemon, again, on what is there
 {
+    [ -z "${VIRT_DIR-}" ] || { virsh -c "$direct" version >/dev/null; return; }
     # Not where another test's daemon has its own.
     libvirtd -f "$dir/etc/libvirtd.conf" -p "$dir/libvirtd.pid" >>"$dir/libvirtd.log" 2>&1 &
     daemon=$!
@@ -87,8 +123,24 @@ virt_run()      # starts the daemon, again, on what is there
     done
 }
 
+virt_start_session()
+{
+    [ -n "${VIRT_DIR-}" ] || virt_become
+    dir=$VIRT_DIR
+    trap 'virt_stop; rm -rf "$dir"' EXIT
+    direct=qemu:///session
+    through="qemu+ext:///session?command=$dir/libexec/vmchannel-proxy"
+    qemu_run=$HOME/.cache/libvirt/qemu/run
+    qemu_log=$HOME/.cache/libvirt/qemu/log
+    virt_run
+    cd "$dir" || exit 99
+}
+
+# Leaves behind: dir, the working folder; the URIs direct and through; qemu_run
+# and qemu_log, where the daemon keeps what it knows of running domains.
 virt_start()    # virt_start PROFILE
 {
+    [ "$1" != session ] || { virt_start_session; return; }
     dir=$(mktemp -d /tmp/vmchannel-XXXXXX)
     chmod 755 "$dir"
     trap 'virt_stop; rm -rf "$dir"' EXIT
@@ -103,7 +155,9 @@ virt_start()    # virt_start PROFILE
     virt_conf "$1" >"$dir/etc/qemu.conf"
     printf '%s\n' 'auth_unix_ro = "none"' 'auth_unix_rw = "none"' 'max_clients = 500' \
         'unix_sock_ro_perms = "0777"' "unix_sock_rw_perms = \"${rw_perms-0777}\"" \
-        'log_outputs = "3:stderr"' >"$dir/etc/libvirtd.conf"
+        'host_uuid = "00000000-0000-4000-8000-00000000cafe"' 'log_outputs = "3:stderr"' >"$dir/etc/libvirtd.conf"
+    qemu_run=$dir/run/qemu
+    qemu_log=$dir/log/qemu
     virt_install
     virt_run
     cd "$dir" || exit 99

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
-# Stock virsh, a real libvirtd and the proxy between them: running domains.
-# Bytes are seen to flow after each start, restore and revert. Sourced by the
-# tests, with $profile set.
+# Stock virsh, a real libvirtd and the proxy between them: definitions, then
+# running domains. Bytes are seen to flow after each start, restore and revert.
+# Sourced by the tests, with $profile set.
 set -u
 . "${abs_top_srcdir:-.}/tests/libvirtd.sh"
 . "${abs_top_srcdir:-.}/tests/flowguest.sh"
@@ -11,7 +11,9 @@ flow_requires
 virt_start "$profile"
 
 p() { virsh -c "$through" "$@"; }
-d() { virsh -c $direct "$@"; }
+d() { virsh -c "$direct" "$@"; }
+. "$source/tests/proxyconfig.sh"
+
 has() { "$@" >"$dir/xml" && grep -qF "$channel" "$dir/xml"; }
 state() { [ "$(p domstate "$1")" = "$2" ]; }
 channel=$flow_shown
@@ -21,7 +23,7 @@ mkdir -m 777 "$dir/saved"
 flow_domain one >"$dir/one.xml"
 
 check 'define' p define one.xml
-check 'start' p start one
+check 'start by plain virsh' d start one
 check 'bytes flow' flows one
 check 'live XML' has p dumpxml one
 check 'inactive XML' has p dumpxml one --inactive
@@ -90,6 +92,10 @@ fails 'an alias of nobody is libvirt'\''s to refuse' "ua-nobody" p detach-device
 check 'monitor command' p qemu-monitor-command one '{"execute":"query-status"}'
 check 'console' "$build/tests/virconsole" "$through" one
 
+check 'checkpoint of a running domain' p checkpoint-create-as one point
+check 'its XML' has p checkpoint-dumpxml one point
+check 'forget it' p checkpoint-delete one point
+
 check 'snapshot of a running domain' p snapshot-create-as one running
 check 'its XML' has p snapshot-dumpxml one running
 check 'revert to it' p snapshot-revert one running
@@ -132,7 +138,7 @@ check 'forget both' sh -c "virsh -c '$through' snapshot-delete one running && vi
 
 check 'autostart' p autostart one
 virt_stop
-rm -f "$dir/run/qemu/autostarted" "$dir"/run/qemu/*.pid
+rm -f "$qemu_run/autostarted" "$qemu_run"/*.pid
 virt_run
 check 'started by the daemon' state one running
 virt_stop
@@ -141,6 +147,13 @@ check 'the daemon restarted meanwhile' has p dumpxml one
 check 'destroy' p destroy one
 
 p dumpxml one --inactive >"$dir/shown.xml"
+d dumpxml one --inactive >"$dir/stock.xml"
+check 'undefine' p undefine one
+check 'define by plain virsh' d define "$dir/stock.xml"
+check 'start' p start one
+check 'bytes flow' flows one
+check 'the channel is shown' has p dumpxml one
+check 'destroy' p destroy one
 check 'undefine' p undefine one
 check 'create' p create "$dir/shown.xml"
 fails 'a transient domain has no configuration' 'transient' p attach-device one null.xml --config
