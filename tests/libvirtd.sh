@@ -47,6 +47,8 @@ virt_install()
     cp "$build/vmchannel-relay" "$dir/libexec/"
     cp "$build/qemu-vmchannel" "$dir/libexec/emulator/usr/bin/qemu-system-x86_64"
     cp "$build/vmchannel-proxy" "$dir/libexec/"
+    mkdir -p "$dir/libexec/docs"
+    cp -r "$build/docs/schemas" "$dir/libexec/docs/"
     PATH=$dir/libexec:$PATH
     export PATH
     through="qemu+ext:///system?command=$dir/libexec/vmchannel-proxy"

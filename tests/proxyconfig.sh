@@ -33,6 +33,17 @@ p dumpxml plain >through.xml
 d dumpxml plain >direct.xml
 same 'a domain without ours is shown as it is' direct.xml through.xml
 
+virt_domain odd "<vmchannel type='null'>words<target port='600'/></vmchannel>" >odd.xml
+fails 'what our schema does not have is refused by --validate' 'failed to validate' \
+    p define odd.xml --validate
+fails 'and by create' 'failed to validate' p create odd.xml --validate
+check 'and taken without it' p define odd.xml
+check 'undefine' p undefine odd
+virt_domain odd "$agent" '<odd/>' >odd.xml
+fails 'the rest is validated by libvirt' 'failed to validate' p define odd.xml --validate
+check 'and not without being asked' p define odd.xml
+check 'undefine' p undefine odd
+
 virt_domain bad "<vmchannel type='unix'><source path='/s'/><target port='0'/></vmchannel>" >bad.xml
 fails 'a bad port is refused' "'0'" p define bad.xml
 fails 'and nothing was defined' 'failed to get domain' p dumpxml bad

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proxy/session_priv.h"
+#include "proxy/validation.h"
 #include "qemu/domain_rewrite.h"
 #include "util/error.h"
 
@@ -86,6 +87,14 @@ static char *
 announce(const char *xml, void *opaque G_GNUC_UNUSED)
 {
     return vmcDocumentAnnounce(xml);
+}
+
+static char *
+validated(const char *xml, void *opaque)
+{
+    const vmcSession *session = opaque;
+
+    return vmcValidateOurs(xml, session->options->schemaDir) < 0 ? NULL : g_strdup(xml);
 }
 
 /* Looks, and changes nothing: fills in the session's query. */
@@ -179,6 +188,10 @@ vmcDocumentsForwardUp(vmcSession *session, const vmcRpcProcedure *procedure, GBy
     GByteArray *out = NULL;
     vmcRpcRewriteResult result;
 
+    if (vmcRpcAsksValidation(*message, procedure) &&
+        vmcRpcRewrite(*message, procedure->call, validated, session, &out) ==
+        VMC_RPC_REWRITE_FAILED)
+        return vmcSessionFail(session);
     session->emulatorGuessed = false;
     result = rewriteCall(session, procedure, *message, &out);
     if (session->emulatorGuessed && wantsEmulator(session, procedure, *message)) {

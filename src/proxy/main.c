@@ -131,22 +131,23 @@ serveStandard(const vmcSessionOptions *options)
 }
 
 /*
- * Of an uninstalled proxy, the build's own, which stands beside it: libvirt
- * clears the environment of what it starts. The caller frees it.
+ * The directory that @variable says, or @name beside an uninstalled proxy
+ * (libvirt clears the environment of what it starts), or @installed. The caller
+ * frees it.
  */
 static char *
-emulatorDir(void)
+findDir(const char *variable, const char *name, const char *installed)
 {
-    const char *dir = g_getenv("VMCHANNEL_EMULATOR_DIR");
+    const char *dir = g_getenv(variable);
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *top = self ? g_path_get_dirname(self) : NULL;
-    g_autofree char *beside = top ? g_build_filename(top, "emulator", NULL) : NULL;
+    g_autofree char *beside = top ? g_build_filename(top, name, NULL) : NULL;
 
     if (dir)
         return g_strdup(dir);
     if (beside && g_file_test(beside, G_FILE_TEST_IS_DIR))
         return g_steal_pointer(&beside);
-    return g_strdup(EMULATORDIR);
+    return g_strdup(installed);
 }
 
 /* Where the client's URI does not count, and no other daemon is named: the system's. */
@@ -161,10 +162,12 @@ upstreamKind(void)
 static int
 run(void)
 {
-    g_autofree char *dir = emulatorDir();
+    g_autofree char *emulatorDir = findDir("VMCHANNEL_EMULATOR_DIR", "emulator", EMULATORDIR);
+    g_autofree char *schemaDir = findDir("VMCHANNEL_SCHEMA_DIR", "docs/schemas", SCHEMADIR);
     g_autoptr(vmcGuard) guard = policyPath ? vmcGuardNew(policyPath, domainUuid) : NULL;
     vmcSessionOptions options = {
-        .emulatorDir = dir,
+        .emulatorDir = emulatorDir,
+        .schemaDir = schemaDir,
         .guard = guard,
         .upstream = {
             .path = upstreamPath,

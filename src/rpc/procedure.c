@@ -7,6 +7,7 @@
 
 #include "rpc/procedure.h"
 
+#include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 
@@ -25,9 +26,11 @@ VMC_ENUM_IMPL(vmcRpcAction, VMC_RPC_ACTION_LAST,
               "none", "forward", "native", "reverse", "device", "announce", "live",
               "mend", "listen")
 
-#define REMOTE(number, name, document, call, callAction, reply, replyAction, note) \
+#define VALIDATED(number, name, document, call, callAction, reply, replyAction, note, flag) \
     { VMC_RPC_PROGRAM_REMOTE, number, name, VMC_RPC_DOCUMENT_ ## document, \
-      call, VMC_RPC_ACTION_ ## callAction, reply, VMC_RPC_ACTION_ ## replyAction, note }
+      call, VMC_RPC_ACTION_ ## callAction, reply, VMC_RPC_ACTION_ ## replyAction, note, flag }
+#define REMOTE(number, name, document, call, callAction, reply, replyAction, note) \
+    VALIDATED(number, name, document, call, callAction, reply, replyAction, note, 0)
 
 #define STOCK_STAYS "what comes back is handed to the destination's libvirt, so it stays stock"
 #define MENDED "an image saved after a channel was attached live gets it into its command line"
@@ -39,8 +42,13 @@ static const vmcRpcProcedure procedures[] = {
     REMOTE(7, "CONNECT_GET_CAPABILITIES", CAPABILITIES, NULL, NONE, "X", NONE,
            "says which emulators libvirt found by itself, never ours; devices are not in it"),
     REMOTE(8, "DOMAIN_ATTACH_DEVICE", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
+<<<<<<< HEAD
     REMOTE(9, "DOMAIN_CREATE", NONE, "", MEND, NULL, NONE, MENDED),
     REMOTE(10, "DOMAIN_CREATE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL),
+=======
+    VALIDATED(10, "DOMAIN_CREATE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL,
+              VIR_DOMAIN_START_VALIDATE),
+>>>>>>> 778b66e (proxy: --validate checks our devices by our schema)
     REMOTE(11, "DOMAIN_DEFINE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL),
     REMOTE(13, "DOMAIN_DETACH_DEVICE", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
     REMOTE(14, "DOMAIN_GET_XML_DESC", DOMAIN, NULL, NONE, "X", LIVE, NULL),
@@ -54,7 +62,8 @@ static const vmcRpcProcedure procedures[] = {
     REMOTE(160, "DOMAIN_ATTACH_DEVICE_FLAGS", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
     REMOTE(161, "DOMAIN_DETACH_DEVICE_FLAGS", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
     REMOTE(174, "DOMAIN_UPDATE_DEVICE_FLAGS", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
-    REMOTE(185, "DOMAIN_SNAPSHOT_CREATE_XML", SNAPSHOT, "dX", FORWARD, NULL, NONE, NULL),
+    VALIDATED(185, "DOMAIN_SNAPSHOT_CREATE_XML", SNAPSHOT, "dX", FORWARD, NULL, NONE, NULL,
+              VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE),
     REMOTE(186, "DOMAIN_SNAPSHOT_GET_XML_DESC", SNAPSHOT, NULL, NONE, "X", REVERSE, NULL),
     REMOTE(196, "DOMAIN_CREATE_WITH_FLAGS", NONE, "", MEND, NULL, NONE, MENDED),
     REMOTE(213, "DOMAIN_MIGRATE_BEGIN3", DOMAIN, "dY", FORWARD, "sX", NONE, STOCK_STAYS),
@@ -73,16 +82,22 @@ static const vmcRpcProcedure procedures[] = {
     REMOTE(305, "DOMAIN_MIGRATE_PERFORM3_PARAMS", DOMAIN, "doP", FORWARD, NULL, NONE, NULL),
     REMOTE(306, "DOMAIN_MIGRATE_FINISH3_PARAMS", DOMAIN, "P", FORWARD, NULL, NONE, NULL),
     REMOTE(307, "DOMAIN_MIGRATE_CONFIRM3_PARAMS", DOMAIN, "dP", FORWARD, NULL, NONE, NULL),
+<<<<<<< HEAD
     REMOTE(309, "DOMAIN_CREATE_XML_WITH_FILES", DOMAIN, "X", FORWARD, NULL, NONE,
            "its descriptors follow the new message"),
     REMOTE(310, "DOMAIN_CREATE_WITH_FILES", NONE, "", MEND, NULL, NONE, MENDED),
     REMOTE(316, "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY", NONE, "", LISTEN, "", LISTEN, HEARD),
     REMOTE(317, "CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY", NONE, "", LISTEN, NULL, NONE,
            HEARD),
+=======
+    VALIDATED(309, "DOMAIN_CREATE_XML_WITH_FILES", DOMAIN, "X", FORWARD, NULL, NONE,
+              "its descriptors follow the new message", VIR_DOMAIN_START_VALIDATE),
+>>>>>>> 778b66e (proxy: --validate checks our devices by our schema)
     REMOTE(342, "CONNECT_GET_DOMAIN_CAPABILITIES", DOMAIN_CAPABILITIES, NULL, NONE, "X", ANNOUNCE,
            NULL),
     REMOTE(345, "DOMAIN_BLOCK_COPY", DEVICE, "dsX", NONE, NULL, NONE, "a disk, never ours"),
-    REMOTE(350, "DOMAIN_DEFINE_XML_FLAGS", DOMAIN, "X", FORWARD, NULL, NONE, NULL),
+    VALIDATED(350, "DOMAIN_DEFINE_XML_FLAGS", DOMAIN, "X", FORWARD, NULL, NONE, NULL,
+              VIR_DOMAIN_DEFINE_VALIDATE),
     REMOTE(388, "DOMAIN_MANAGED_SAVE_GET_XML_DESC", DOMAIN, NULL, NONE, "X", REVERSE, NULL),
     REMOTE(389, "DOMAIN_MANAGED_SAVE_DEFINE_XML", DOMAIN, "dY", FORWARD, NULL, NONE, NULL),
     REMOTE(392, "DOMAIN_DETACH_DEVICE_ALIAS", NONE, "", DEVICE, NULL, NONE,
@@ -344,17 +359,41 @@ rewriteLetter(rewriting *state, char letter)
     g_assert_not_reached();
 }
 
+/* Goes to the end of the last XML, or to where something is not as it should be. */
+static void
+rewritingWalk(rewriting *state, const GByteArray *message, const char *signature)
+{
+    vmcRpcPayload(message, &state->reader);
+    for (const char *letter = signature; *letter; letter++) {
+        if (!state->failed && !state->reader.failed)
+            rewriteLetter(state, *letter);
+    }
+}
+
+static char *
+keep(const char *xml, void *opaque G_GNUC_UNUSED)
+{
+    return g_strdup(xml);
+}
+
+bool
+vmcRpcAsksValidation(const GByteArray *message, const vmcRpcProcedure *procedure)
+{
+    rewriting state = { .rewriter = keep };
+
+    if (procedure->validateFlag == 0)
+        return false;
+    rewritingWalk(&state, message, procedure->call);
+    return vmcXdrReadU32(&state.reader) & procedure->validateFlag;
+}
+
 vmcRpcRewriteResult
 vmcRpcRewrite(const GByteArray *message, const char *signature,
               vmcRpcRewriter rewriter, void *opaque, GByteArray **out)
 {
     rewriting state = { .rewriter = rewriter, .opaque = opaque };
 
-    vmcRpcPayload(message, &state.reader);
-    for (const char *letter = signature; *letter; letter++) {
-        if (!state.failed && !state.reader.failed)
-            rewriteLetter(&state, *letter);
-    }
+    rewritingWalk(&state, message, signature);
     if (state.failed || state.reader.failed || !state.out) {
         g_clear_pointer(&state.out, g_byte_array_unref);
         return state.failed ? VMC_RPC_REWRITE_FAILED : VMC_RPC_REWRITE_SAME;

@@ -108,6 +108,7 @@ typedef struct {
     const char *reply;
     vmcRpcAction replyAction;
     const char *note;           /* why it passes as it is, or what is special; or NULL */
+    guint32 validateFlag;       /* asks for validation, in the word after the call's XML; or 0 */
 } vmcRpcProcedure;
 
 /* vmcRpcProcedures: the whole table, and the number of its rows in @n. */
@@ -138,6 +139,12 @@ typedef char *(*vmcRpcRewriter)(const char *xml, void *opaque);
  */
 vmcRpcRewriteResult vmcRpcRewrite(const GByteArray *message, const char *signature,
                                   vmcRpcRewriter rewriter, void *opaque, GByteArray **out);
+
+/*
+ * vmcRpcAsksValidation: whether the call @message of @procedure asks the daemon
+ * to validate its XML against a schema.
+ */
+bool vmcRpcAsksValidation(const GByteArray *message, const vmcRpcProcedure *procedure);
 
 /*
  * vmcRpcPayload:

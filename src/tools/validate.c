@@ -6,7 +6,6 @@
 #include <config.h>
 
 #include <libxml/parser.h>
-#include <libxml/relaxng.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,52 +13,12 @@
 #include "qemu/domain_rewrite.h"
 #include "tools/command.h"
 #include "util/error.h"
+#include "util/schema.h"
 
 #define VMC_FROM_THIS VIR_FROM_XML
 
-/* The first complaint of libxml2 becomes our error; the rest repeat it. */
-static void
-reportFirst(void *reported, xmlErrorPtr error)
-{
-    bool *done = reported;
-    g_autofree char *message = g_strchomp(g_strdup(error->message));
-
-    if (!*done)
-        vmcReportError(VIR_ERR_XML_INVALID_SCHEMA, "line %d: %s", error->line, message);
-    *done = true;
-}
-
-static xmlRelaxNGPtr
-loadSchema(void)
-{
-    g_autofree char *path = g_build_filename(vmcToolSchemaDir(), "domain.rng", NULL);
-    xmlRelaxNGParserCtxtPtr parser = xmlRelaxNGNewParserCtxt(path);
-    xmlRelaxNGPtr schema;
-    bool reported = false;
-
-    xmlRelaxNGSetParserStructuredErrors(parser, (xmlStructuredErrorFunc)reportFirst, &reported);
-    schema = xmlRelaxNGParse(parser);
-    xmlRelaxNGFreeParserCtxt(parser);
-    if (!schema && !reported)
-        vmcReportError(VIR_ERR_OPERATION_FAILED, "cannot load the schema '%s'", path);
-    return schema;
-}
-
 static int
-checkSchema(xmlRelaxNGPtr schema, xmlDocPtr doc)
-{
-    xmlRelaxNGValidCtxtPtr context = xmlRelaxNGNewValidCtxt(schema);
-    bool reported = false;
-    int rc;
-
-    xmlRelaxNGSetValidStructuredErrors(context, (xmlStructuredErrorFunc)reportFirst, &reported);
-    rc = xmlRelaxNGValidateDoc(context, doc);
-    xmlRelaxNGFreeValidCtxt(context);
-    return rc == 0 ? 0 : -1;
-}
-
-static int
-validateFile(xmlRelaxNGPtr schema, const char *path)
+validateFile(vmcSchema *schema, const char *path)
 {
     vmcRewriteOptions rewrite = { .emulatorDir = vmcToolEmulatorDir() };
     g_autofree char *xml = vmcToolReadDocument(path);
@@ -75,7 +34,7 @@ validateFile(xmlRelaxNGPtr schema, const char *path)
         vmcReportError(VIR_ERR_XML_DETAIL, "'%s' is not well-formed XML", path);
         return -1;
     }
-    rc = checkSchema(schema, doc);
+    rc = vmcSchemaCheck(schema, doc);
     xmlFreeDoc(doc);
     return rc;
 }
@@ -83,7 +42,8 @@ validateFile(xmlRelaxNGPtr schema, const char *path)
 static int
 validate(const char *const *args)
 {
-    xmlRelaxNGPtr schema = loadSchema();
+    g_autofree char *file = g_build_filename(vmcToolSchemaDir(), "domain.rng", NULL);
+    vmcSchema *schema = vmcSchemaLoad(file);
     int status = EXIT_SUCCESS;
 
     if (!schema)
@@ -96,7 +56,7 @@ validate(const char *const *args)
         fprintf(stderr, "%s: %s\n", *args, vmcErrorLast()->message);
         status = VMC_EXIT_FAILURE;
     }
-    xmlRelaxNGFree(schema);
+    vmcSchemaFree(schema);
     return status;
 }
 
