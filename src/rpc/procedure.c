@@ -42,13 +42,9 @@ static const vmcRpcProcedure procedures[] = {
     REMOTE(7, "CONNECT_GET_CAPABILITIES", CAPABILITIES, NULL, NONE, "X", NONE,
            "says which emulators libvirt found by itself, never ours; devices are not in it"),
     REMOTE(8, "DOMAIN_ATTACH_DEVICE", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
-<<<<<<< HEAD
     REMOTE(9, "DOMAIN_CREATE", NONE, "", MEND, NULL, NONE, MENDED),
-    REMOTE(10, "DOMAIN_CREATE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL),
-=======
     VALIDATED(10, "DOMAIN_CREATE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL,
               VIR_DOMAIN_START_VALIDATE),
->>>>>>> 778b66e (proxy: --validate checks our devices by our schema)
     REMOTE(11, "DOMAIN_DEFINE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL),
     REMOTE(13, "DOMAIN_DETACH_DEVICE", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
     REMOTE(14, "DOMAIN_GET_XML_DESC", DOMAIN, NULL, NONE, "X", LIVE, NULL),
@@ -82,17 +78,12 @@ static const vmcRpcProcedure procedures[] = {
     REMOTE(305, "DOMAIN_MIGRATE_PERFORM3_PARAMS", DOMAIN, "doP", FORWARD, NULL, NONE, NULL),
     REMOTE(306, "DOMAIN_MIGRATE_FINISH3_PARAMS", DOMAIN, "P", FORWARD, NULL, NONE, NULL),
     REMOTE(307, "DOMAIN_MIGRATE_CONFIRM3_PARAMS", DOMAIN, "dP", FORWARD, NULL, NONE, NULL),
-<<<<<<< HEAD
-    REMOTE(309, "DOMAIN_CREATE_XML_WITH_FILES", DOMAIN, "X", FORWARD, NULL, NONE,
-           "its descriptors follow the new message"),
+    VALIDATED(309, "DOMAIN_CREATE_XML_WITH_FILES", DOMAIN, "X", FORWARD, NULL, NONE,
+              "its descriptors follow the new message", VIR_DOMAIN_START_VALIDATE),
     REMOTE(310, "DOMAIN_CREATE_WITH_FILES", NONE, "", MEND, NULL, NONE, MENDED),
     REMOTE(316, "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY", NONE, "", LISTEN, "", LISTEN, HEARD),
     REMOTE(317, "CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY", NONE, "", LISTEN, NULL, NONE,
            HEARD),
-=======
-    VALIDATED(309, "DOMAIN_CREATE_XML_WITH_FILES", DOMAIN, "X", FORWARD, NULL, NONE,
-              "its descriptors follow the new message", VIR_DOMAIN_START_VALIDATE),
->>>>>>> 778b66e (proxy: --validate checks our devices by our schema)
     REMOTE(342, "CONNECT_GET_DOMAIN_CAPABILITIES", DOMAIN_CAPABILITIES, NULL, NONE, "X", ANNOUNCE,
            NULL),
     REMOTE(345, "DOMAIN_BLOCK_COPY", DEVICE, "dsX", NONE, NULL, NONE, "a disk, never ours"),
