@@ -166,25 +166,42 @@ reaches(const char *path)
     return ok;
 }
 
+/* Says who may connect to a socket that is there, and what to do for others. */
+static void
+checkSocket(const char *path, const char *remedy)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return;
+    if (reaches(path))
+        fine("'%s' takes connections of this user", path);
+    else
+        note("'%s' (mode %04o, owner %u, group %u) takes no connections of this user: %s", path,
+             (unsigned int)st.st_mode & 07777, (unsigned int)st.st_uid, (unsigned int)st.st_gid,
+             remedy);
+}
+
 static void
 checkSockets(void)
 {
-    static const char *const paths[] = {
-        "/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock",
+    static const struct {
+        const char *path;
+        const char *remedy;
+    } sockets[] = {
+        { "/run/libvirt/virtqemud-sock", "join its group, or start virtqemud" },
+        { "/run/libvirt/libvirt-sock", "join its group, or start libvirtd" },
+        { "/run/vmchannel-proxy/libvirt-sock", "start vmchannel-proxy.socket" },
     };
     unsigned int found = 0;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
-        if (!g_file_test(paths[i], G_FILE_TEST_EXISTS))
-            continue;
-        found++;
-        if (reaches(paths[i]))
-            fine("'%s' takes connections of this user", paths[i]);
-        else
-            note("'%s' is there and does not take connections of this user", paths[i]);
+    for (size_t i = 0; i < G_N_ELEMENTS(sockets); i++) {
+        found += g_file_test(sockets[i].path, G_FILE_TEST_EXISTS);
+        checkSocket(sockets[i].path, sockets[i].remedy);
     }
     if (found == 0)
-        note("no libvirt daemon of the system listens: 'virt-vmchannel run' needs none");
+        note("no libvirt daemon of the system listens: start one, or do without by "
+             "'virt-vmchannel run'");
 }
 
 static void
@@ -247,11 +264,17 @@ checkDomains(void)
     free(domains);
 }
 
+static void
+checkVersion(void)
+{
+    fine("vmchannel is version " PACKAGE_VERSION);
+}
+
 static int
 doctor(const char *const *args G_GNUC_UNUSED)
 {
     static void (*const checks[])(void) = {
-        checkEmulators, checkSockets, checkConfinement, checkDomains,
+        checkVersion, checkEmulators, checkSockets, checkConfinement, checkDomains,
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
