@@ -249,10 +249,11 @@ vmcControlClientFind(const char *uuid)
     g_autofree char *file = g_strdup_printf("%s.sock", uuid);
     g_autofree char *system = g_build_filename(vmcRunDirSystem(), file, NULL);
     g_autofree char *mine = g_build_filename(own, file, NULL);
-    vmcControlClient *client = vmcControlClientOpen(system);
+    vmcControlClient *client = vmcControlClientOpen(mine);
 
+    /* In this order: the system's folder is closed to who runs a session's guests. */
     if (!client && vmcErrorLast()->code == VIR_ERR_OPERATION_INVALID && !g_str_equal(system, mine))
-        client = vmcControlClientOpen(mine);
+        client = vmcControlClientOpen(system);
     return client;
 }
 
