@@ -59,7 +59,7 @@ virt_copy()
 {
     mkdir -p "$dir/build/guest" "$dir/build/tests" "$dir/source/tests"
     cp "$build/guest/vmlinuz" "$build/guest/initrd.img" "$dir/build/guest/"
-    cp "$build/tests/virconsole" "$dir/build/tests/"
+    cp "$build/tests/virconsole" "$build/tests/virlive" "$dir/build/tests/"
     cp "$source"/tests/*.sh "$script" "$dir/source/tests/"
 }
 
@@ -72,9 +72,12 @@ virt_become()
     virt_copy
     mkdir -p "$dir/home/.config/libvirt"
     virt_conf root | grep -v -e user -e group -e dynamic_ownership >"$dir/home/.config/libvirt/qemu.conf"
+    mkdir -p /run/user "$dir/user/$(id -u nobody)/vmchannel"
     chown -R nobody "$dir"
+    chmod -R go= "$dir/user/$(id -u nobody)"
+    mount --bind "$dir/user" /run/user
     exec setpriv --reuid nobody --regid nogroup --clear-groups --reset-env \
-        env PATH="$PATH" HOME="$dir/home" VIRT_INSIDE=$$ VIRT_DIR="$dir" \
+        env PATH="$PATH" HOME="$dir/home" XDG_RUNTIME_DIR="/run/user/$(id -u nobody)" VIRT_INSIDE=$$ VIRT_DIR="$dir" \
         abs_top_srcdir="$dir/source" abs_top_builddir="$dir/build" \
         sh "$dir/source/tests/${script##*/}"
 }
@@ -94,7 +97,7 @@ virt_conf()     # virt_conf PROFILE
 # A session's daemon was started by libvirt, for its first client.
 virt_stop_session()
 {
-    pid=$(cat "$HOME/.cache/libvirt/libvirtd.pid" 2>/dev/null) || return 0
+    pid=$(cat "$XDG_RUNTIME_DIR/libvirt/libvirtd.pid" 2>/dev/null) || return 0
     kill "$pid" && timeout 60 tail --pid="$pid" -f /dev/null
 }
 
@@ -132,7 +135,7 @@ virt_start_session()
     trap 'virt_stop; rm -rf "$dir"' EXIT
     direct=qemu:///session
     through="qemu+ext:///session?command=$dir/libexec/vmchannel-proxy"
-    qemu_run=$HOME/.cache/libvirt/qemu/run
+    qemu_run=$XDG_RUNTIME_DIR/libvirt/qemu/run
     qemu_log=$HOME/.cache/libvirt/qemu/log
     virt_run
     cd "$dir" || exit 99

@@ -59,7 +59,7 @@ check 'bytes flow through it' flows one "$second"
 check 'it is shown' hasSecond p dumpxml one
 check 'by its alias too' grep -q "<alias name='vmchannel-10.0.2.4-601'/>" "$dir/xml"
 check 'but not for the next start' lacksSecond p dumpxml one --inactive
-check 'another client sees the record' sh -c "virsh -c $direct metadata one urn:vmchannel:live | grep -q '601:file:$second'"
+check 'another client sees the record' sh -c "virsh -c '$direct' metadata one urn:vmchannel:live | grep -q '601:file:$second'"
 fails 'the same again is refused' "'601'" p attach-device one second.xml --live
 check 'save' p save one "$dir/saved/live"
 check "the saved image's XML has it" grep -qF "601" "$(p save-image-dumpxml "$dir/saved/live" >"$dir/saved/xml" && echo "$dir/saved/xml")"
@@ -84,7 +84,7 @@ check 'it is gone for the next start' lacksSecond p dumpxml one --inactive
 check 'on one connection, with its events' "$build/tests/virlive" "$through" one second.xml
 fails 'a path that cannot be written is refused' '/nowhere/file' \
     sh -c "sed 's,$second,/nowhere/file,' second.xml >wrong.xml && virsh -c '$through' attach-device one wrong.xml --live"
-check 'and leaves no record' sh -c "! virsh -c $direct metadata one urn:vmchannel:live | grep 601"
+check 'and leaves no record' sh -c "! virsh -c '$direct' metadata one urn:vmchannel:live | grep 601"
 echo "<interface type='vmchannel'/>" >nic.xml
 fails 'the NIC is not attached live' 'Operation not supported' p attach-device one nic.xml --live
 fails 'nor detached' 'Operation not supported' p detach-device-alias one ua-vmchannel --live

@@ -169,8 +169,10 @@ announce(const char *xml, void *opaque)
     return rewrite(xml, opaque, VMC_RPC_ACTION_ANNOUNCE);
 }
 
-/* By vmcRpcAction; devices are not in the mix. */
-static const vmcRpcRewriter rewriters[] = { NULL, forward, native, reverse, NULL, announce };
+/* By vmcRpcAction; devices and channels of running domains are not in the mix. */
+static const vmcRpcRewriter rewriters[] = {
+    NULL, forward, native, reverse, NULL, announce, reverse, forward, NULL,
+};
 G_STATIC_ASSERT(G_N_ELEMENTS(rewriters) == VMC_RPC_ACTION_LAST);
 
 /* Puts the other form in the place of *@message, where a proxy would. */
