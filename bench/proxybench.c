@@ -38,6 +38,8 @@ static const benchRow rows[] = {
     { "pss_kib", false, BENCH_AT_MOST, 2048, "an idle proxy's, after all of the rows with one client" },
     { "private_kib", false, BENCH_NO_TARGET, 0, "its memory that is shared with no other process" },
     { "call", true, BENCH_NO_TARGET, 0, "virConnectGetLibVersion" },
+    { "policy_call", true, BENCH_AT_MOST, 1.2,
+      "virDomainGetInfo through a policy, against the proxy without one" },
     { "xmldesc", true, BENCH_AT_MOST, 1.10, "virDomainGetXMLDesc, with a channel" },
     { "xmldesc_plain", true, BENCH_NO_TARGET, 0, "virDomainGetXMLDesc, with nothing of ours" },
     { "define", true, BENCH_AT_MOST, 1.10, "virDomainDefineXML, with a channel" },
@@ -185,6 +187,14 @@ sidePrepare(side *s)
         return fail(s->uri);
     virStoragePoolFree(pool);
     return 0;
+}
+
+static int
+info(side *s)
+{
+    virDomainInfo unused;
+
+    return virDomainGetInfo(s->ours, &unused);
 }
 
 static int
@@ -383,6 +393,7 @@ static const measurement alone[] = {
     { "stream_up", NULL, NULL, true, upload, 1 },
 };
 
+static const measurement guarded = { "policy_call", NULL, NULL, false, info, CALLS };
 static const measurement connecting = { NULL, NULL, "connect_extra_us", false, openAndClose, CONNECTS };
 static const measurement together = { "clients_50", NULL, NULL, false, allClients, 1 };
 
@@ -464,8 +475,43 @@ measureMemory(benchReport *report)
     return -1;
 }
 
+/* A policy that allows one domain, for the command that proxybench.sh has made. */
 static int
-measureAll(side *sides, benchReport *report)
+writePolicy(virDomainPtr domain, const char *dir)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    g_autofree char *path = g_build_filename(dir, "policy", NULL);
+    g_autofree char *text = NULL;
+
+    virDomainGetUUIDString(domain, uuid);
+    text = g_strdup_printf("[policy]\ndomains=%s\nallow=connection;list;read-only\n"
+                           "[limits]\ncalls-per-second=10000\n", uuid);
+    return g_file_set_contents(path, text, -1, NULL) ? 0 : fail(path);
+}
+
+/* The proxy without a policy, and with one. */
+static int
+measurePolicy(const side *through, const char *dir, benchReport *report)
+{
+    g_autofree char *uri = g_strdup_printf("qemu+ext:///system?command=%s/guarded", dir);
+    side sides[SIDES] = { *through, { .uri = uri } };
+    int ret = writePolicy(through->ours, dir);
+
+    if (ret == 0)
+        ret = sideOpen(&sides[THROUGH]);
+    sides[THROUGH].ours = ret == 0 ? virDomainLookupByName(sides[THROUGH].connection, "bench-0")
+                                   : NULL;
+    if (!sides[THROUGH].ours)
+        return fail("policy_call");
+    for (unsigned int round = 0; round < ROUNDS && ret == 0; round++)
+        ret = measure(&guarded, sides, round, report);
+    virDomainFree(sides[THROUGH].ours);
+    virConnectClose(sides[THROUGH].connection);
+    return ret;
+}
+
+static int
+measureAll(side *sides, const char *dir, benchReport *report)
 {
     for (unsigned int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < G_N_ELEMENTS(alone); i++) {
@@ -473,7 +519,7 @@ measureAll(side *sides, benchReport *report)
                 return -1;
         }
     }
-    if (measureMemory(report) < 0)
+    if (measureMemory(report) < 0 || measurePolicy(&sides[THROUGH], dir, report) < 0)
         return -1;
     for (unsigned int round = 0; round < ROUNDS; round++) {
         if (measure(&connecting, sides, round, report) < 0)
@@ -511,7 +557,7 @@ main(int argc, char **argv)
         defineAll(sides[THROUGH].connection) == 0 &&
         makeVolume(sides[DIRECT].connection, argv[3]) == 0 &&
         sidePrepare(&sides[DIRECT]) == 0 && sidePrepare(&sides[THROUGH]) == 0 &&
-        measureAll(sides, report) == 0)
+        measureAll(sides, argv[3], report) == 0)
         ret = benchReportPrint(report);
     benchReportFree(report);
     /* The connections end with the process. */

@@ -11,4 +11,9 @@ skip_all()
 }
 virt_enter "$0" "$@"
 virt_start root >&2
+cat >"$dir/guarded" <<EOD
+#!/bin/sh
+exec vmchannel-proxy --system --policy $dir/policy --domain 00000000-0000-4000-8000-000000000000
+EOD
+chmod +x "$dir/guarded"
 "$build/bench/proxybench" "$direct" "$through" "$dir"
