@@ -29,7 +29,9 @@ extern const vmcCommand vmcCommandDetach;
 extern const vmcCommand vmcCommandDoctor;
 extern const vmcCommand vmcCommandDumpxml;
 extern const vmcCommand vmcCommandEvents;
+extern const vmcCommand vmcCommandGrant;
 extern const vmcCommand vmcCommandList;
+extern const vmcCommand vmcCommandRevoke;
 extern const vmcCommand vmcCommandRun;
 extern const vmcCommand vmcCommandTranslate;
 extern const vmcCommand vmcCommandValidate;
@@ -52,8 +54,12 @@ int vmcToolWatchSignals(void);
 int vmcToolFail(void);
 
 /*
- * vmcToolEmulatorDir, vmcToolSchemaDir:
+ * vmcToolEmulatorDir, vmcToolSchemaDir, vmcToolPolicyDir:
  * Where the installed files are, or those of the build that ./run stands for.
  */
 const char *vmcToolEmulatorDir(void);
 const char *vmcToolSchemaDir(void);
+const char *vmcToolPolicyDir(void);
+
+/* vmcToolGrantDir: where grants are kept, or VMCHANNEL_GRANT_DIR. */
+const char *vmcToolGrantDir(void);

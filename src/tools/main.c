@@ -31,7 +31,9 @@ static const vmcCommand *const commands[] = {
     &vmcCommandDoctor,
     &vmcCommandDumpxml,
     &vmcCommandEvents,
+    &vmcCommandGrant,
     &vmcCommandList,
+    &vmcCommandRevoke,
     &vmcCommandRun,
     &vmcCommandTranslate,
     &vmcCommandValidate,
@@ -51,6 +53,22 @@ vmcToolSchemaDir(void)
     const char *dir = g_getenv("VMCHANNEL_SCHEMA_DIR");
 
     return dir ? dir : SCHEMADIR;
+}
+
+const char *
+vmcToolPolicyDir(void)
+{
+    const char *dir = g_getenv("VMCHANNEL_POLICY_DIR");
+
+    return dir ? dir : POLICYDIR;
+}
+
+const char *
+vmcToolGrantDir(void)
+{
+    const char *dir = g_getenv("VMCHANNEL_GRANT_DIR");
+
+    return dir ? dir : GRANTDIR;
 }
 
 int
