@@ -130,7 +130,8 @@ testParse(void)
 static void
 testParseDefaults(void)
 {
-    g_autoptr(vmcPolicy) policy = parse("[policy]\ndomains=self\nallow=connection;list;read-only\n");
+    g_autoptr(vmcPolicy) policy =
+        parse("[policy]\ndomains=self\nallow=connection;list;read-only\n");
 
     g_assert_cmpuint(policy->callsPerSecond, ==, 50);
     g_assert_cmpuint(policy->connections, ==, 4);

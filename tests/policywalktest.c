@@ -54,7 +54,8 @@ static void
 writeNoise(GByteArray *out, GRand *rand, bool large)
 {
     for (int i = 0; i < 30; i++)
-        vmcXdrWriteU32(out, large ? 0xffffffff : g_rand_int(rand) >> g_rand_int_range(rand, 0, 32));
+        vmcXdrWriteU32(out, large ? 0xffffffff
+                                  : g_rand_int(rand) >> g_rand_int_range(rand, 0, 32));
 }
 
 /* The daemon's answer to a list, ours or another: two domains. */
@@ -114,7 +115,8 @@ waitForReply(walk *w)
 {
     for (;;) {
         struct pollfd fds[] = {
-            { .fd = w->peer->client, .events = POLLIN }, { .fd = w->peer->daemon, .events = POLLIN },
+            { .fd = w->peer->client, .events = POLLIN },
+            { .fd = w->peer->daemon, .events = POLLIN },
         };
         vmcRpcHeader header;
         g_autoptr(GByteArray) reply = NULL;
@@ -220,9 +222,9 @@ tryUnknown(walk *w)
     }
 }
 
-/* The same policy, without the rate that would make the walk a long one. */
+/* A shipped policy with another rate than its own. */
 static char *
-hurriedPolicy(const char *dir, const char *name)
+policyAt(const char *dir, const char *name, guint callsPerSecond)
 {
     const char *source = g_getenv("abs_top_srcdir");
     g_autofree char *path =
@@ -232,9 +234,16 @@ hurriedPolicy(const char *dir, const char *name)
     g_autofree char *changed = NULL;
 
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-    changed = g_strconcat(text, "\n[limits]\ncalls-per-second=10000\n", NULL);
+    changed = g_strdup_printf("%s\n[limits]\ncalls-per-second=%u\n", text, callsPerSecond);
     g_assert_true(g_file_set_contents(hurried, changed, -1, NULL));
     return g_steal_pointer(&hurried);
+}
+
+/* The same policy, without the rate that would make the walk a long one. */
+static char *
+hurriedPolicy(const char *dir, const char *name)
+{
+    return policyAt(dir, name, 10000);
 }
 
 static char **
@@ -304,6 +313,48 @@ testTooLong(void)
     rmdir(dir);
 }
 
+/* Twenty-one calls at ten a second: ten at once, the others take more than a second. */
+static void
+testRate(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("vmchannel-XXXXXX", NULL);
+    g_autofree char *policy = policyAt(dir, "self-readonly", 10);
+    g_auto(GStrv) reaches = expected("self-readonly");
+    g_autoptr(vmcProxyPeer) peer = vmcProxyPeerStartPolicy(policy, SELF);
+    walk w = { .peer = peer, .reaches = reaches, .hidden = OTHER };
+    gint64 begin = g_get_monotonic_time();
+
+    for (int i = 0; i < 21; i++)
+        settle(&w);
+    g_assert_cmpint(g_get_monotonic_time() - begin, >=, G_USEC_PER_SEC);
+    unlink(policy);
+    rmdir(dir);
+}
+
+/* What reads the guest's bytes is nobody, and stays so. */
+static void
+testNobody(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("vmchannel-XXXXXX", NULL);
+    g_autofree char *policy = hurriedPolicy(dir, "self-readonly");
+    g_auto(GStrv) reaches = expected("self-readonly");
+    g_autoptr(vmcProxyPeer) peer = vmcProxyPeerStartPolicy(policy, SELF);
+    walk w = { .peer = peer, .reaches = reaches, .hidden = OTHER };
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)peer->pid);
+    g_autofree char *status = NULL;
+
+    settle(&w);
+    g_assert_true(g_file_get_contents(path, &status, NULL, NULL));
+    g_assert_nonnull(strstr(status, "\nNoNewPrivs:\t1\n"));
+    if (geteuid() == 0) {
+        g_assert_null(strstr(status, "\nUid:\t0"));
+        g_assert_nonnull(strstr(status, "\nCapEff:\t0000000000000000\n"));
+        g_assert_nonnull(strstr(status, "\nGroups:\t \n"));
+    }
+    unlink(policy);
+    rmdir(dir);
+}
+
 /* Events of other domains, and what is none that was allowed, stay with us. */
 static void
 testEvents(void)
@@ -345,6 +396,8 @@ main(int argc, char **argv)
     g_test_add_data_func("/policy/walk/self-lifecycle", "self-lifecycle", walkPolicy);
     g_test_add_data_func("/policy/walk/fleet-readonly", "fleet-readonly", walkPolicy);
     g_test_add_func("/policy/too-long", testTooLong);
+    g_test_add_func("/policy/rate", testRate);
+    g_test_add_func("/policy/nobody", testNobody);
     g_test_add_func("/policy/events", testEvents);
     return g_test_run();
 }
