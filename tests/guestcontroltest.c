@@ -196,6 +196,8 @@ testCapture(vmcGuest *guest, const char *dir)
         return;
     }
     pid = toolStart(dir, "capture", file, NULL, &said);
+    /* The capture may begin within the first connection; the second is whole. */
+    waitCaptured(guest, file, "capture-begun");
     waitCaptured(guest, file, "capture-this");
     kill(pid, SIGINT);
     last = vmcReadLine(said, pending, VMC_PATIENCE);
