@@ -141,6 +141,15 @@ virt_start_session()
     cd "$dir" || exit 99
 }
 
+# libvirt asks what QEMU can do as root, and whether its QEMU user may use KVM:
+# where these differ, as without udev, it asks again for each domain.
+virt_kvm()
+{
+    [ -c /dev/kvm ] && mknod "$dir/kvm" c 10 232 2>/dev/null || return 0
+    chmod 666 "$dir/kvm"
+    mount --bind "$dir/kvm" /dev/kvm
+}
+
 # Leaves behind: dir, the working folder; the URIs direct and through; qemu_run
 # and qemu_log, where the daemon keeps what it knows of running domains.
 virt_start()    # virt_start PROFILE
@@ -157,6 +166,7 @@ virt_start()    # virt_start PROFILE
     # As tmpfiles.d makes it.
     chown libvirt-qemu:libvirt "$dir/control"
     chmod 2770 "$dir/control"
+    virt_kvm
     virt_conf "$1" >"$dir/etc/qemu.conf"
     printf '%s\n' 'auth_unix_ro = "none"' 'auth_unix_rw = "none"' 'max_clients = 500' \
         'unix_sock_ro_perms = "0777"' "unix_sock_rw_perms = \"${rw_perms-0777}\"" \
