@@ -273,5 +273,5 @@ vmcDeviceChannels(const char *domain, bool *hasNic)
     if (changeInitDomain(&c, domain) < 0)
         return NULL;
     *hasNic = c.def->nics->len > 0;
-    return g_steal_pointer(&c.def->channels);
+    return g_ptr_array_ref(c.def->channels);
 }
