@@ -21,12 +21,13 @@ guests='one two'
 p() { virsh -c "qemu:///system?socket=$dir/proxy" "$@" >>"$dir/said" 2>&1; }
 
 # A line to each of its channels, as often as it can, and connections that carry
-# more to the agent's.
+# more to the agent's. What the guest is at stands on its console, for state().
 guest_parts()
 {
     flow_guest 10.0.2.4 601
     {
         echo 'while :; do nettool --sequence 20 10.0.2.4 602; nettool --parallel 20 10.0.2.4 602; done &'
+        echo 'while sleep 20; do ps; netstat -tn | grep -v TIME_WAIT | head -n 30; done &'
         cat "$dir/guest/parts/main"
     } >"$dir/guest/parts/busy"
     mv "$dir/guest/parts/busy" "$dir/guest/parts/main"
@@ -40,8 +41,10 @@ domain()        # domain NAME: one with a file and an agent
     boot="$boot<cmdline>console=ttyS0 quiet panic=-1</cmdline>"
     : >"$dir/flow/$1"
     : >"$dir/flow/$1-second"
-    chmod 666 "$dir/flow/$1" "$dir/flow/$1-second"
+    : >"$dir/$1.console"
+    chmod 666 "$dir/flow/$1" "$dir/flow/$1-second" "$dir/$1.console"
     virt_domain "$1" \
+        "<console type='file'><source path='$dir/$1.console'/></console>" \
         "<vmchannel type='file'><source path='$dir/flow/$1' append='on'/>$flow_shown/></vmchannel>" \
         "<vmchannel type='unix'><source mode='connect' path='$dir/agent'/><target port='602'/></vmchannel>" \
         >"$dir/$1.xml"
@@ -93,6 +96,24 @@ measure()
         "proxies=$(pgrep -c -x vmchannel-proxy)" \
         "zombies=$(ps -eo stat= | grep -c '^Z')" \
         "sockets=$(find "$dir" -type s | wc -l)"
+}
+
+# What there is to see of a guest whose bytes do not come.
+state()         # state GUEST
+{
+    echo "# $1, by its relay:"
+    virsh -c $direct qemu-monitor-command "$1" --hmp 'info status' 2>&1
+    "$build/virt-vmchannel" list --json 2>&1
+    for part in broker worker; do
+        pid=$(relay "$1" $part) || continue
+        echo "# its $part:"
+        ls -l "/proc/$pid/fd"
+        sed -n '/^State/p; /^VmRSS/p; /^Threads/p' "/proc/$pid/status"
+    done
+    echo "# its console:"
+    tail -n 100 "$dir/$1.console"
+    echo "# its emulator's log:"
+    tail -n 20 "$qemu_log/$1.log"
 }
 
 figure() { echo "$2" | tr ' ' '\n' | sed -n "s/^$1=//p"; }
@@ -156,7 +177,11 @@ while [ "$(date +%s)" -lt $end ] || [ $rounds -le $warm ]; do
     [ $rounds != $warm ] || first=$last
 done
 report $ok "each of $rounds rounds ended with bytes flowing"
-[ $ok = 0 ] || { sed 's/^/# /' "$dir/said" | tail -40; virt_done; exit 1; }
+[ $ok = 0 ] || {
+    { for guest in $guests; do state $guest; done; tail -n 40 "$dir/said"; } | sed 's/^/# /'
+    virt_done
+    exit 1
+}
 
 level broker-descriptors 4
 level relay-pss-kib 1024
