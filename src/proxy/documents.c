@@ -64,10 +64,23 @@ show(vmcSession *session, const char *xml, const GPtrArray *live)
     return other ? other : g_strdup(xml);
 }
 
+/*
+ * What depends on nothing but the document is done once for the same one; of
+ * one that has nothing of ours, looking at it is cheap enough.
+ */
 static char *
 reverse(const char *xml, void *opaque)
 {
-    return show(opaque, xml, NULL);
+    vmcSession *session = opaque;
+    const char *known = vmcMemoFind(session->shown, xml);
+    char *other;
+
+    if (known)
+        return g_strdup(known);
+    other = show(session, xml, NULL);
+    if (strcmp(xml, other) != 0)
+        vmcMemoKeep(session->shown, xml, other);
+    return other;
 }
 
 /* Who may not ask the relay sees what libvirt knows. */
@@ -80,7 +93,7 @@ showLive(const char *xml, void *opaque)
 
     if (strstr(xml, session->options->emulatorDir) && vmcDomainIsRunning(xml, &uuid))
         live = vmcLiveQuery(uuid);
-    return show(session, xml, live);
+    return live ? show(session, xml, live) : reverse(xml, session);
 }
 
 static char *

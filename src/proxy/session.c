@@ -26,6 +26,9 @@
 /* A client that leaves as much unread is not asked for more that we would answer. */
 #define ANSWERS_HIGH (1024 * 1024)
 
+/* Bytes of documents that are remembered: a dozen domains or two. */
+#define SHOWN_MAX (128 * 1024)
+
 GByteArray *
 vmcSessionCallNew(vmcSession *session, guint32 procedure)
 {
@@ -283,6 +286,7 @@ sessionInit(vmcSession *session, int in, int out, const vmcSessionOptions *optio
         .options = options, .upstream = options->upstream, .in = in, .out = out, .daemon = -1,
     };
     session->listeners = g_array_new(FALSE, FALSE, sizeof(vmcListener));
+    session->shown = vmcMemoNew(SHOWN_MAX);
     session->fromClient = vmcSourceNew(in);
     session->toClient = vmcSinkNew(out);
     session->up = vmcFlowNew(session->fromClient, NULL, session->toClient, &upHandler, session);
@@ -305,6 +309,7 @@ sessionClear(vmcSession *session)
     vmcMendClear(session);
     vmcGateClear(&session->gate);
     g_clear_pointer(&session->listeners, g_array_unref);
+    g_clear_pointer(&session->shown, vmcMemoFree);
     vmcEmulatorQueryClear(&session->query);
     g_free(session->emulator);
     g_free(session->errorMessage);

@@ -12,6 +12,7 @@
 #include "proxy/document.h"
 #include "proxy/flow.h"
 #include "proxy/gate.h"
+#include "proxy/memo.h"
 #include "proxy/session.h"
 #include "qemu/domain_live.h"
 #include "rpc/procedure.h"
@@ -67,6 +68,7 @@ struct _vmcSession {
     vmcFlow *down;              /* daemon to client */
     bool clientEnded;           /* and the daemon was told */
     guint32 lastSerial;         /* of the client's calls */
+    vmcMemo *shown;             /* the daemon's documents, as the client got them */
 
     /* The job; the message that it is about is held by the flow. */
     bool busy;

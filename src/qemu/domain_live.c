@@ -51,10 +51,21 @@ vmcDomainHasRecord(const char *xml)
     return strstr(xml, VMC_RECORD_URI) != NULL;
 }
 
+/* Whether an attribute named id may stand anywhere: most documents need no parser. */
+static bool
+mentionsId(const char *xml)
+{
+    for (const char *at = strstr(xml, "id"); at; at = strstr(at + 1, "id")) {
+        if (at > xml && g_ascii_isspace(at[-1]) && at[2 + strspn(at + 2, " \t\r\n")] == '=')
+            return true;
+    }
+    return false;
+}
+
 bool
 vmcDomainIsRunning(const char *xml, char **uuid)
 {
-    g_autoptr(xmlDoc) doc = vmcXmlParse(xml);
+    g_autoptr(xmlDoc) doc = mentionsId(xml) ? vmcXmlParse(xml) : NULL;
     xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
     g_autofree char *id = vmcXmlAttribute(root, "id");
     xmlNodePtr node = vmcXmlChild(root, "uuid");
