@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libvirt/virterror.h>
+#include <malloc.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +26,9 @@
 
 /* A client that leaves as much unread is not asked for more that we would answer. */
 #define ANSWERS_HIGH (1024 * 1024)
+
+/* Without any event for as long, a connection is at rest. */
+#define REST_MS 1000
 
 /* Bytes of documents that are remembered: a dozen domains or two. */
 #define SHOWN_MAX (128 * 1024)
@@ -328,11 +332,33 @@ hasToWrite(const vmcSink *sink, const vmcFlow *flow)
     return sink && (vmcSinkPending(sink) > 0 || (flow && vmcFlowIsStalled(flow)));
 }
 
+/*
+ * How long to wait for events, in ms: under a policy perhaps until a call may
+ * go on; else, once after the last event, until the connection is at rest.
+ */
+static int
+timeoutOf(const vmcSession *session)
+{
+    int gate = vmcGateTimeout(&session->gate);
+
+    return gate < 0 && !session->resting ? REST_MS : gate;
+}
+
+/* Many a client stays connected, and says nothing for hours. */
+static void
+rest(vmcSession *session)
+{
+    vmcSourceRest(session->fromClient);
+    if (session->fromDaemon)
+        vmcSourceRest(session->fromDaemon);
+    malloc_trim(0);
+}
+
 /* The places in the poll set. */
 enum { EVENT_IN, EVENT_OUT, EVENT_DAEMON, EVENT_N };
 
 static int
-waitForEvents(const vmcSession *session, struct pollfd *fds)
+waitForEvents(vmcSession *session, struct pollfd *fds)
 {
     int n;
 
@@ -355,8 +381,11 @@ waitForEvents(const vmcSession *session, struct pollfd *fds)
     if (fds[EVENT_DAEMON].events == 0)
         fds[EVENT_DAEMON].fd = -1;
     do {
-        n = poll(fds, EVENT_N, vmcGateTimeout(&session->gate));
+        n = poll(fds, EVENT_N, timeoutOf(session));
     } while (n < 0 && errno == EINTR);
+    if (n == 0 && !session->resting)
+        rest(session);
+    session->resting = n == 0;
     if (n < 0)
         vmcReportSystemError(errno, "%s", "cannot wait for events");
     return n < 0 ? -1 : 0;

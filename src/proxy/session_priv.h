@@ -66,6 +66,7 @@ struct _vmcSession {
     vmcSink *toDaemon;
     vmcFlow *up;                /* client to daemon */
     vmcFlow *down;              /* daemon to client */
+    bool resting;               /* nothing happens: what memory can be was given back */
     bool clientEnded;           /* and the daemon was told */
     guint32 lastSerial;         /* of the client's calls */
     vmcMemo *shown;             /* the daemon's documents, as the client got them */

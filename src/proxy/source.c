@@ -37,7 +37,7 @@ struct _vmcSource {
     size_t end;
     guint64 consumed;           /* bytes before start since the connection's first */
     GArray *fds;                /* of sourceFd, in order */
-    guint8 buffer[BUFFER_SIZE];
+    guint8 *buffer;             /* of BUFFER_SIZE; NULL while nothing is unread, at rest */
 };
 
 static void
@@ -58,14 +58,10 @@ isSocket(int fd)
 vmcSource *
 vmcSourceNew(int fd)
 {
-    /* Not cleared: pages of the buffer that are never used cost nothing. */
-    vmcSource *source = g_malloc(sizeof(*source));
+    vmcSource *source = g_new0(vmcSource, 1);
 
     source->fd = fd;
     source->isSocket = isSocket(fd);
-    source->ended = false;
-    source->start = source->end = 0;
-    source->consumed = 0;
     source->fds = g_array_new(FALSE, FALSE, sizeof(sourceFd));
     g_array_set_clear_func(source->fds, sourceFdClear);
     return source;
@@ -77,6 +73,7 @@ vmcSourceFree(vmcSource *source)
     if (!source)
         return;
     g_array_unref(source->fds);
+    g_free(source->buffer);
     g_free(source);
 }
 
@@ -134,6 +131,8 @@ vmcSourceFill(vmcSource *source)
 {
     ssize_t n;
 
+    if (!source->buffer)
+        source->buffer = g_malloc(BUFFER_SIZE);
     compact(source);
     if (source->ended || source->end == BUFFER_SIZE)
         return 0;
@@ -154,6 +153,13 @@ vmcSourceFill(vmcSource *source)
     }
     vmcReportSystemError(errno, "%s", "cannot read from a peer");
     return -1;
+}
+
+void
+vmcSourceRest(vmcSource *source)
+{
+    if (source->start == source->end)
+        g_clear_pointer(&source->buffer, g_free);
 }
 
 bool

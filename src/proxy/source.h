@@ -25,6 +25,9 @@ void vmcSourceFree(vmcSource *source);
  */
 int vmcSourceFill(vmcSource *source);
 
+/* vmcSourceRest: gives back what memory is not needed before the next vmcSourceFill(). */
+void vmcSourceRest(vmcSource *source);
+
 /* vmcSourceIsFull: whether there is no room to read into. */
 bool vmcSourceIsFull(const vmcSource *source);
 

@@ -51,12 +51,21 @@ vmcDomainHasRecord(const char *xml)
     return strstr(xml, VMC_RECORD_URI) != NULL;
 }
 
-/* Whether an attribute named id may stand anywhere: most documents need no parser. */
+/* Whether the domain could have an attribute named id: most documents need no parser. */
 static bool
-mentionsId(const char *xml)
+couldHaveId(const char *xml)
 {
-    for (const char *at = strstr(xml, "id"); at; at = strstr(at + 1, "id")) {
-        if (at > xml && g_ascii_isspace(at[-1]) && at[2 + strspn(at + 2, " \t\r\n")] == '=')
+    char quote = '\0';
+
+    /* Behind a prolog, the first tag is not the domain's. */
+    if (!g_str_has_prefix(xml, "<domain"))
+        return true;
+    for (const char *c = xml; *c && (quote || *c != '>'); c++) {
+        if (quote)
+            quote = *c == quote ? '\0' : quote;
+        else if (*c == '"' || *c == '\'')
+            quote = *c;
+        else if (g_ascii_isspace(*c) && g_str_has_prefix(c + 1, "id"))
             return true;
     }
     return false;
@@ -65,7 +74,7 @@ mentionsId(const char *xml)
 bool
 vmcDomainIsRunning(const char *xml, char **uuid)
 {
-    g_autoptr(xmlDoc) doc = mentionsId(xml) ? vmcXmlParse(xml) : NULL;
+    g_autoptr(xmlDoc) doc = couldHaveId(xml) ? vmcXmlParse(xml) : NULL;
     xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
     g_autofree char *id = vmcXmlAttribute(root, "id");
     xmlNodePtr node = vmcXmlChild(root, "uuid");
