@@ -238,6 +238,25 @@ testProbe(void)
     g_assert_false(vmcEndpointProbe(r->ep, &tuple, rigGuestMac));
 }
 
+/* The guest has used the port again: a connection of ours is not disturbed. */
+static void
+testProbeReused(void)
+{
+    g_autoptr(rig) r = rigNew();
+    vmcEndpointTuple tuple = { .address = rigAddress("10.0.2.4"), .port = 600,
+                               .peer = rigAddress("10.0.2.5"), .peerPort = 40000 };
+    vmcSegment syn = { .seq = 1, .flags = VMC_TCP_SYN, .window = 1000, .mss = 1460, .scale = -1 };
+    vmcFrameAddress from = rigGuest(40000);
+    vmcFrameKind kind;
+    vmcFrame frame;
+
+    r->answer = VMC_ENDPOINT_OPEN_WAIT;
+    rigSegment(r, &from, &syn, NULL, 0);
+    g_assert_cmpuint(vmcEndpointConnCount(r->ep), ==, 1);
+    g_assert_true(vmcEndpointProbe(r->ep, &tuple, rigGuestMac));
+    g_assert_null(rigTake(r, &frame, &kind));
+}
+
 static void
 countEnd(gpointer data)
 {
@@ -297,5 +316,6 @@ main(int argc, char **argv)
     g_test_add_func("/relay/telnet/bounded", testTelnetBounded);
     g_test_add_func("/relay/telnet/send", testTelnetSend);
     g_test_add_func("/relay/probe", testProbe);
+    g_test_add_func("/relay/probe-reused", testProbeReused);
     return g_test_run();
 }

@@ -440,7 +440,7 @@ vmcEndpointConnMac(const vmcEndpointConn *conn)
 bool
 vmcEndpointProbe(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const uint8_t mac[6])
 {
-    return vmcTcpProbe(ep, tuple, mac);
+    return g_hash_table_contains(ep->conns, tuple) || vmcTcpProbe(ep, tuple, mac);
 }
 
 const vmcEndpointStats *

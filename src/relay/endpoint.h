@@ -185,6 +185,7 @@ const uint8_t *vmcEndpointConnMac(const vmcEndpointConn *conn);
  * Asks the guest about a connection that is not this endpoint's: one that
  * another endpoint had before. A guest that still knows it answers with an ACK,
  * which belongs to no connection here, and so is reset by its own numbers.
+ * When it has one of the same addresses and ports here, there is nothing to ask.
  * Returns false when the link is full: nothing was asked.
  */
 bool vmcEndpointProbe(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const uint8_t mac[6]);
