@@ -18,7 +18,7 @@
 #define RELAY "vmchannel-relay"
 #define FIRST_PORT 600
 #define IDLE_SECONDS 1
-#define SETTLE (500 * G_TIME_SPAN_MILLISECOND)  /* after which no timer runs */
+#define SETTLE (3 * G_TIME_SPAN_SECOND) /* after which no timer runs */
 #define ROUND_TRIPS 200
 #define SAMPLES 7
 #define STALLED 64

@@ -491,6 +491,7 @@ measureAll(bench *b, benchReport *report)
     hostListen(b, "program", programThread);
     if (passtStart(b) < 0 || boot(b) < 0)
         return -1;
+    g_usleep(SETTLE);
     benchReportAdd(report, "idle_pss_kib", processPss(b->relay));
     benchReportAdd(report, "idle_pss_kib_passt", processPss(b->passt));
     if (daemonStart(b, tcpPort) < 0)

@@ -130,7 +130,7 @@ forgetObject(struct dl_phdr_info *object, size_t size G_GNUC_UNUSED, void *opaqu
 }
 
 void
-vmcChildForgetStart(void)
+vmcChildForget(void)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 

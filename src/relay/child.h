@@ -42,7 +42,7 @@ int vmcChildReap(vmcChild *child);
 int vmcChildBegin(const char *name, bool dies);
 
 /*
- * vmcChildForgetStart: gives up the pages of code that only the start has
- * needed, in any of the relay's processes; what is needed again comes back.
+ * vmcChildForget: gives up the pages of code, in any of the relay's processes:
+ * what only the start has needed is gone, what is needed again comes back.
  */
-void vmcChildForgetStart(void);
+void vmcChildForget(void);

@@ -364,6 +364,14 @@ firstDue(vmcEndpoint *ep)
 }
 
 vmcTime
+vmcEndpointNextTimer(vmcEndpoint *ep)
+{
+    const vmcEndpointConn *conn = firstDue(ep);
+
+    return MIN(conn ? conn->deadline.at : VMC_TIME_NEVER, ep->probeAt);
+}
+
+vmcTime
 vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, bool linkBusy)
 {
     vmcEndpointConn *conn;
@@ -372,8 +380,7 @@ vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, bool linkBusy)
         vmcTcpTimer(ep, conn, now, linkBusy);
     probeAll(ep, now, linkBusy);
     vmcEndpointFlush(ep, now);
-    conn = firstDue(ep);
-    return MIN(conn ? conn->deadline.at : VMC_TIME_NEVER, ep->probeAt);
+    return vmcEndpointNextTimer(ep);
 }
 
 void

@@ -150,8 +150,10 @@ void vmcEndpointFlush(vmcEndpoint *ep, vmcTime now);
  * unread frames (the VM is stopped or behind), so no retransmission, probe or
  * keepalive expires. Returns when it wants to be called next, or NEVER.
  * Call it after vmcEndpointFlush(), before sleeping.
+ * vmcEndpointNextTimer: that time, without running anything.
  */
 vmcTime vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, bool linkBusy);
+vmcTime vmcEndpointNextTimer(vmcEndpoint *ep);
 
 /* vmcEndpointLinkWritable: the link takes frames again after send() said no. */
 void vmcEndpointLinkWritable(vmcEndpoint *ep, vmcTime now);

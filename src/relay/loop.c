@@ -110,5 +110,5 @@ vmcLoopTurn(vmcLoop *loop, int64_t timeoutUs)
             watch->ready(watch->opaque, events[i].events);
     }
     g_ptr_array_set_size(loop->deferred, 0);
-    return 0;
+    return MAX(n, 0);
 }

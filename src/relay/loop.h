@@ -38,6 +38,6 @@ void vmcLoopDefer(vmcLoop *loop, void *data);
 /*
  * vmcLoopTurn:
  * Waits at most @timeoutUs microseconds (for ever if negative) and calls who
- * is ready. Returns 0, or -1 with an error.
+ * is ready. Returns how many events there were, or -1 with an error.
  */
 int vmcLoopTurn(vmcLoop *loop, int64_t timeoutUs);

@@ -133,7 +133,7 @@ serve(const vmcRelayOptions *options, int readyFd)
     if (layers == 0 || tellStarter(broker, options, readyFd, layers) < 0)
         return fail();
     vmcFdClose(&readyFd);
-    vmcChildForgetStart();
+    vmcChildForget();
     vmcBrokerServe(broker);
     return EXIT_SUCCESS;
 }

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -44,6 +45,9 @@
 #define PROBES_A_TURN 32
 #define PROBE_PAUSE ((vmcTime)20000)
 
+/* Without an event for so long, nothing more is expected soon. */
+#define REST_DELAY ((vmcTime)2000000)
+
 /* Ours towards the guest, whichever of our addresses it speaks to. */
 #define OUR_MAC { 0x52, 0x55, 0x0a, 0x00, 0x02, 0x04 }
 
@@ -70,6 +74,7 @@ typedef struct {
     vmcTime probeAt;
     bool serving;               /* all is told: the link may be used */
     bool linkFull;              /* the endpoint waits for room in the link */
+    vmcTime restAt;             /* when nothing will have happened for a while */
     bool over;                  /* QEMU or the broker is gone */
 } worker;
 
@@ -203,7 +208,9 @@ nextDue(worker *w, vmcTime at)
         return VMC_TIME_NEVER;
     probeKnown(w, at);
     vmcEndpointFlush(w->endpoint, at);
-    next = vmcEndpointTimer(w->endpoint, at, vmcLinkBusy(w->link.fd));
+    next = vmcEndpointNextTimer(w->endpoint);
+    if (next <= at)
+        next = vmcEndpointTimer(w->endpoint, at, vmcLinkBusy(w->link.fd));
     /* With a full link its room is what is waited for. */
     return w->known->len > 0 && !w->linkFull ? MIN(next, w->probeAt) : next;
 }
@@ -286,7 +293,6 @@ toldServe(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUS
         return false;
     w->serving = true;
     w->probeAt = now();
-    vmcChildForgetStart();
     return vmcLoopAdd(w->loop, &w->link, EPOLLIN) == 0;
 }
 
@@ -353,14 +359,35 @@ prepare(worker *w)
     return vmcLoopAdd(w->loop, &w->mailbox, EPOLLIN);
 }
 
+/*
+ * Many a guest says nothing for hours: after a pause the memory of what has
+ * been done before it is given back, once.
+ */
+static void
+restLater(worker *w, vmcTime at, bool busy)
+{
+    if (busy) {
+        w->restAt = at + REST_DELAY;
+    } else if (at >= w->restAt) {
+        w->restAt = VMC_TIME_NEVER;
+        malloc_trim(0);
+        vmcChildForget();
+    }
+}
+
 static void
 serve(worker *w)
 {
+    int events = 1;
+
     while (!w->over) {
         vmcTime start = now();
         vmcTime next = nextDue(w, start);
 
-        if (vmcLoopTurn(w->loop, next == VMC_TIME_NEVER ? -1 : MAX(next - start, 0)) < 0)
+        restLater(w, start, events > 0);
+        next = MIN(next, w->restAt);
+        events = vmcLoopTurn(w->loop, next == VMC_TIME_NEVER ? -1 : MAX(next - start, 0));
+        if (events < 0)
             return;
     }
     /* What QEMU had sent before it died is in; the host sides get it. */
