@@ -178,13 +178,14 @@ virt_start()    # virt_start PROFILE
     cd "$dir" || exit 99
 }
 
-# A domain: virt_domain NAME [LINE OF DEVICES...]
+# A domain: virt_domain NAME [LINE OF DEVICES...]; $boot, inside <os>, and $vcpus are the caller's
 virt_domain()
 {
     cat <<EOD
 <domain type='qemu'>
   <name>$1</name>
   <memory unit='MiB'>256</memory>
+  <vcpu>${vcpus:-1}</vcpu>
   <os><type arch='x86_64'>hvm</type>${boot-}</os>
   <devices>
 EOD
