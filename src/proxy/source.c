@@ -178,7 +178,7 @@ const guint8 *
 vmcSourcePeek(const vmcSource *source, size_t *size)
 {
     *size = source->end - source->start;
-    return source->buffer + source->start;
+    return *size > 0 ? source->buffer + source->start : NULL;
 }
 
 /* Closes the descriptors of all bytes that were consumed. */

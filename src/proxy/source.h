@@ -34,7 +34,10 @@ bool vmcSourceIsFull(const vmcSource *source);
 /* vmcSourceEnded: whether the peer has said its last byte (some may be unread). */
 bool vmcSourceEnded(const vmcSource *source);
 
-/* vmcSourcePeek: what has been read, valid until the next call; its length in @size. */
+/*
+ * vmcSourcePeek: what has been read, valid until the next call; its length in
+ * @size. NULL when that is 0.
+ */
 const guint8 *vmcSourcePeek(const vmcSource *source, size_t *size);
 
 /*
