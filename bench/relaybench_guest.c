@@ -60,12 +60,15 @@ static const struct {
     const char *title;
     paceKind kind;
     unsigned int size;          /* of a message */
+    const char *cpuUnit;        /* of what it costs on processors */
+    double cpuScale;            /* to it, from seconds for one byte, message or connection */
 } operations[OPERATION_LAST] = {
-    [BULK_UP] = { "bulk_up", "mib_s", "bulk to the host, MiB/s", PACE_UP, 0 },
-    [BULK_DOWN] = { "bulk_down", "mib_s", "bulk to the guest, MiB/s", PACE_DOWN, 0 },
-    [RTT_1] = { "rtt_1", "us", "round trip of 1 byte, µs", PACE_ECHO, 1 },
-    [RTT_1K] = { "rtt_1k", "us", "round trip of 1 KiB, µs", PACE_ECHO, 1024 },
-    [CONN_RATE] = { "conn_rate", "s", "connections per second", PACE_CONNECT, 1 },
+    [BULK_UP] = { "bulk_up", "mib_s", "bulk to the host, MiB/s", PACE_UP, 0, "s_per_gib", GIB },
+    [BULK_DOWN] = { "bulk_down", "mib_s", "bulk to the guest, MiB/s", PACE_DOWN, 0, "s_per_gib",
+                    GIB },
+    [RTT_1] = { "rtt_1", "us", "round trip of 1 byte, µs", PACE_ECHO, 1, "us_per", 1e6 },
+    [RTT_1K] = { "rtt_1k", "us", "round trip of 1 KiB, µs", PACE_ECHO, 1024, "us_per", 1e6 },
+    [CONN_RATE] = { "conn_rate", "s", "connections per second", PACE_CONNECT, 1, "us_per", 1e6 },
 };
 
 /* Ours to another's. */
@@ -119,12 +122,12 @@ figureName(transportKind transport, operationKind operation)
                            transports[transport].name);
 }
 
-/* Seconds on a processor for one GiB of @operation, a bulk one. */
+/* Time on processors for a GiB, a round trip or a connection. */
 static char *
 cpuName(const char *process, transportKind transport, operationKind operation)
 {
-    return g_strdup_printf("cpu_%s_s_per_gib_%s_%s", process, operations[operation].name,
-                           transports[transport].name);
+    return g_strdup_printf("cpu_%s_%s_%s_%s", process, operations[operation].cpuUnit,
+                           operations[operation].name, transports[transport].name);
 }
 
 /* The process beside QEMU that a transport needs, or NULL. */
@@ -145,10 +148,12 @@ addTransportRows(GArray *all, transportKind transport)
         if (has(transport, i))
             addRow(all, figureName(transport, i), operations[i].title);
     }
-    for (operationKind i = BULK_UP; i <= BULK_DOWN; i++) {
-        addRow(all, cpuName("qemu", transport, i), "seconds of QEMU for a GiB");
+    for (operationKind i = 0; i < OPERATION_LAST; i++) {
+        if (!has(transport, i))
+            continue;
+        addRow(all, cpuName("qemu", transport, i), "QEMU's time on processors for it");
         if (helpers[transport])
-            addRow(all, cpuName(helpers[transport], transport, i), "seconds of its own for a GiB");
+            addRow(all, cpuName(helpers[transport], transport, i), "the other processes' time");
     }
 }
 
@@ -399,7 +404,7 @@ reportCpu(benchReport *report, transportKind transport, operationKind operation,
           const cpuTimes at[3])
 {
     g_autofree char *qemu = cpuName("qemu", transport, operation);
-    double share = GIB / count;
+    double share = operations[operation].cpuScale / count;
 
     benchReportAdd(report, qemu, ((at[2].qemu - at[1].qemu) - (at[1].qemu - at[0].qemu)) * share);
     if (helpers[transport]) {
@@ -415,20 +420,18 @@ measure(bench *b, benchReport *report, transportKind transport, operationKind op
 {
     g_autofree char *name = figureName(transport, operation);
     double count = amount(transport, operation);
-    bool bulk = operation <= BULK_DOWN;
     cpuTimes at[3];
     double seconds;
 
     at[0] = cpuNow(b, transport);
-    if (bulk && ask(b, transport, PACE_ECHO, 1, 1) < 0)
+    if (ask(b, transport, PACE_ECHO, 1, 1) < 0)
         return -1;
     at[1] = cpuNow(b, transport);
     seconds = ask(b, transport, operations[operation].kind, count, operations[operation].size);
     if (seconds < 0)
         return -1;
     at[2] = cpuNow(b, transport);
-    if (bulk)
-        reportCpu(report, transport, operation, count, at);
+    reportCpu(report, transport, operation, count, at);
     seconds = figure(operation, count, seconds);
     benchReportAdd(report, name, seconds);
     return seconds;
