@@ -373,10 +373,39 @@ passTime(sim *s)
     s->r->now = MAX(next, s->r->now + 1);
 }
 
+/*
+ * A SYN's copy that comes after all of its connection asks for another one,
+ * which the guest does not know: no byte comes of it.
+ */
+static bool
+isGhost(const sim *s, guint number)
+{
+    const rigHost *host = g_ptr_array_index(s->r->hosts, number);
+
+    for (guint i = 0; i < number; i++) {
+        const rigHost *other = g_ptr_array_index(s->r->hosts, i);
+
+        if (other->tuple.peerPort == host->tuple.peerPort)
+            return true;
+    }
+    return false;
+}
+
+/* How many of the guests' connections have come to a host side. */
+static unsigned int
+opened(const sim *s)
+{
+    unsigned int n = 0;
+
+    for (guint i = 0; i < s->r->hosts->len; i++)
+        n += !isGhost(s, i);
+    return n;
+}
+
 static bool
 simOver(const sim *s)
 {
-    if (s->r->hosts->len < s->config->conns || vmcEndpointConnCount(s->r->ep) > 0)
+    if (opened(s) < s->config->conns || vmcEndpointConnCount(s->r->ep) > 0)
         return false;
     return true;
 }
@@ -444,12 +473,17 @@ guestNew(sim *s, uint16_t port)
 static void
 assertDone(const sim *s)
 {
-    g_assert_cmpuint(s->r->hosts->len, ==, s->config->conns);
+    g_assert_cmpuint(opened(s), ==, s->config->conns);
     for (guint i = 0; i < s->r->hosts->len; i++) {
         const rigHost *host = g_ptr_array_index(s->r->hosts, i);
         const simGuest *g = guestOf(s, host);
 
         g_assert_cmpuint(host->closes, ==, 1);
+        if (isGhost(s, i)) {
+            g_assert_true(s->config->doubled > 0 || s->config->delayed > 0);
+            g_assert_cmpuint(host->sink->len, ==, 0);
+            continue;
+        }
         g_assert_false(host->reset);
         g_assert_true(host->shut);
         g_assert_true(g->peerFin);
