@@ -1120,6 +1120,63 @@ testBrokerFull(const char *dir)
     close(host);
 }
 
+/* More at once than there is room for to keep what is on its way. */
+enum { STREAMS = 12, STREAM_SIZE = 1 << 20 };
+
+typedef struct {
+    int fd;
+    guint8 *bytes;
+} stream;
+
+/* In a thread: as a host program that writes all it has, and ends. */
+static gpointer
+streamWrite(gpointer opaque)
+{
+    const stream *one = opaque;
+    gsize sent = 0;
+
+    while (sent < STREAM_SIZE) {
+        ssize_t n = write(one->fd, one->bytes + sent, STREAM_SIZE - sent);
+
+        g_assert_cmpint(n, >, 0);
+        sent += (gsize)n;
+    }
+    close(one->fd);
+    return NULL;
+}
+
+/* Each guest connection gets its own bytes, each once, in their order. */
+static void
+testManyStreams(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    vmcLinkConn *conns[STREAMS];
+    GThread *threads[STREAMS];
+    stream streams[STREAMS];
+
+    for (int i = 0; i < STREAMS; i++) {
+        conns[i] = vmcLinkConnect(guest, 600);
+        streams[i].fd = hostAccept(listener);
+        streams[i].bytes = g_malloc(STREAM_SIZE);
+        for (gsize at = 0; at < STREAM_SIZE; at++)
+            streams[i].bytes[at] = (guint8)g_random_int();
+        fcntl(streams[i].fd, F_SETFL, 0);
+    }
+    for (int i = 0; i < STREAMS; i++)
+        threads[i] = g_thread_new("stream", streamWrite, &streams[i]);
+    for (int i = 0; i < STREAMS; i++) {
+        g_assert_true(vmcLinkWaitBytes(conns[i], STREAM_SIZE));
+        g_assert_true(vmcLinkWaitEnd(conns[i]));
+        g_thread_join(threads[i]);
+        g_assert_cmpmem(conns[i]->received->str, conns[i]->received->len, streams[i].bytes,
+                        STREAM_SIZE);
+        g_free(streams[i].bytes);
+    }
+    close(listener);
+}
+
 /* A guest that reads nothing: the host program is held up, nothing piles up. */
 static void
 testHostFlood(const char *dir)
@@ -1341,6 +1398,7 @@ main(int argc, char **argv)
         { "/relay/log", testLog },
         { "/relay/start-errors", testStartErrors },
         { "/relay/1024-connections", testLimit },
+        { "/relay/many-streams", testManyStreams },
         { "/relay/host-flood", testHostFlood },
         { "/relay/syn-flood", testSynFlood },
         { "/relay/gives-up-dialling", testGivesUpDialling },

@@ -5,10 +5,15 @@
  * A host side is a stream socket, or nothing at all (a null). Sockets are
  * watched edge-triggered, both ways, from the moment they are there: the
  * endpoint asks again by itself whenever it could go on, so an edge is needed
- * only after it was told "nothing now". Host bytes stay in the socket until the
- * guest has acknowledged them: they are peeked at an offset (SO_PEEK_OFF, or
- * where the kernel has none for the socket's kind by peeking at all before it
- * too), and read for good only to be dropped.
+ * only after it was told "nothing now".
+ *
+ * Host bytes are kept until the guest has acknowledged them. The first ones in
+ * flight stay in the socket: they are peeked at, and read for good only to be
+ * dropped. With more in flight they are read and kept here, so that the host
+ * program may write on meanwhile; a socket's buffer is less than a window. Once
+ * there is no room for that any more, they stay in the socket too, and are
+ * peeked at by an offset (SO_PEEK_OFF, or where the kernel has none for the
+ * socket's kind by peeking at all before it too).
  */
 #include <config.h>
 
@@ -22,10 +27,15 @@
 #include <unistd.h>
 
 #include "relay/mailbox.h"
+#include "relay/tcp.h"
 #include "util/fd.h"
 
 /* Bytes before the offset of a peek: never more than are in flight. */
 #define SKIP_MAX (256 * 1024)
+
+/* Bytes in flight that are kept here: of one connection, and of all. */
+#define KEPT_MAX VMC_TCP_WINDOW_MAX
+#define KEPT_ALL (2 * 1024 * 1024)
 
 /*
  * What is asked of the kernel for guest bytes on the way to a host program; it
@@ -59,6 +69,9 @@ struct _vmcHost {
     bool skips;                 /* no SO_PEEK_OFF */
     int sendBuffer;             /* SO_SNDBUF */
     size_t peekOffset;          /* where the kernel's next peek would start */
+    uint8_t *kept;              /* a ring of KEPT_MAX bytes in flight; NULL: they are in the socket */
+    size_t keptStart;
+    size_t keptLen;
 };
 
 static void
@@ -156,11 +169,103 @@ peekPast(vmcHost *host, size_t offset, void *buf, size_t len)
     return -1;
 }
 
+/* Bytes that were read for good move the kernel's peek offset back. */
+static ssize_t
+receive(vmcHost *host, void *buf, size_t len)
+{
+    ssize_t n;
+
+    do
+        n = recv(host->watch.fd, buf, len, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        host->peekOffset -= MIN(host->peekOffset, (size_t)n);
+    return n;
+}
+
+/* Returns false when all that may be kept is. */
+static bool
+keepBegin(vmcHost *host)
+{
+    if (host->kept)
+        return true;
+    if (host->owner->kept + KEPT_MAX > KEPT_ALL)
+        return false;
+    /* Not cleared: of what is never used, no memory is taken. */
+    host->kept = g_malloc(KEPT_MAX);
+    host->keptStart = 0;
+    host->owner->kept += KEPT_MAX;
+    return true;
+}
+
+static void
+keepEnd(vmcHost *host)
+{
+    if (!host->kept)
+        return;
+    g_clear_pointer(&host->kept, g_free);
+    host->keptLen = 0;
+    host->owner->kept -= KEPT_MAX;
+}
+
+/* Keeps bytes up to @end, until one at @offset is there. Returns as recv(). */
+static ssize_t
+keep(vmcHost *host, size_t offset, size_t end)
+{
+    ssize_t n = 1;
+
+    while (host->keptLen <= offset && n > 0) {
+        size_t tail = (host->keptStart + host->keptLen) % KEPT_MAX;
+
+        n = receive(host, host->kept + tail, MIN(end - host->keptLen, KEPT_MAX - tail));
+        host->keptLen += n > 0 ? n : 0;
+    }
+    return n;
+}
+
+static void
+keptCopy(const vmcHost *host, size_t offset, uint8_t *buf, size_t len)
+{
+    size_t from = (host->keptStart + offset) % KEPT_MAX;
+    size_t first = MIN(len, KEPT_MAX - from);
+
+    memcpy(buf, host->kept + from, first);
+    memcpy(buf + first, host->kept, len - first);
+}
+
+static void
+keptDrop(vmcHost *host, size_t n)
+{
+    host->keptStart = (host->keptStart + n) % KEPT_MAX;
+    host->keptLen -= n;
+    if (host->keptLen == 0)
+        keepEnd(host);
+}
+
+static ssize_t
+keptPeek(vmcHost *host, size_t offset, void *buf, size_t len)
+{
+    ssize_t n;
+
+    if (offset >= KEPT_MAX)
+        return 0;
+    len = MIN(len, KEPT_MAX - offset);
+    n = keep(host, offset, offset + len);
+    if (host->keptLen > offset) {
+        len = MIN(len, host->keptLen - offset);
+        keptCopy(host, offset, buf, len);
+        return len;
+    }
+    return n == 0 ? -1 : errno == EAGAIN ? 0 : -2;
+}
+
 static ssize_t
 socketPeek(vmcHost *host, size_t offset, void *buf, size_t len)
 {
     ssize_t n;
 
+    if (host->kept || (offset > 0 && keepBegin(host)))
+        return keptPeek(host, offset, buf, len);
     if (!host->skips && offset != host->peekOffset && setPeekOffset(host, offset) < 0)
         return -2;
     do
@@ -181,16 +286,18 @@ socketConsume(vmcHost *host, size_t n)
 {
     static char dropped[65536];
 
-    while (n > 0) {
-        ssize_t got = recv(host->watch.fd, dropped, MIN(n, sizeof(dropped)), MSG_DONTWAIT);
+    if (host->kept) {
+        size_t kept = MIN(n, host->keptLen);
 
-        if (got < 0 && errno == EINTR)
-            continue;
+        keptDrop(host, kept);
+        n -= kept;
+    }
+    while (n > 0) {
+        ssize_t got = receive(host, dropped, MIN(n, sizeof(dropped)));
+
         if (got <= 0)
             return;
         n -= got;
-        /* The kernel moves its peek offset back by what is read for good. */
-        host->peekOffset -= MIN(host->peekOffset, (size_t)got);
     }
 }
 
@@ -377,6 +484,7 @@ vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
     if (reset && host->watch.fd >= 0)
         setsockopt(host->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     vmcFdClose(&host->watch.fd);
+    keepEnd(host);
     g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));
     vmcMailboxTell(hosts->mailbox, &closed);
     vmcLoopDefer(hosts->loop, host);

@@ -23,6 +23,7 @@ typedef struct {
     int mailbox;                /* to the broker */
     GHashTable *hosts;          /* id → vmcHost, from the open to the close */
     uint32_t lastId;
+    size_t kept;                /* bytes of memory for what is on its way to the guest */
 } vmcHosts;
 
 /* What the endpoint knows of a channel. */
