@@ -375,9 +375,9 @@ static const struct {
       "host data=2500\n"
       "> A seq=1 ack=1 len=1000\n"
       "> A seq=1001 len=1000\n"
-      "> A seq=2001 len=500\n"
       "= consumed=0\n"
       "< A ack=1001 win=1000\n"
+      "> A seq=2001 len=500\n"
       "= consumed=1000\n"
       "< A ack=2501 win=1000\n"
       "= consumed=2500\n"
@@ -703,8 +703,8 @@ static const struct {
       "host data=2500\n"
       "> A seq=1 len=1000\n"
       "> A seq=1001 len=1000\n"
-      "> A seq=2001 len=500\n"
       "< A ack=1001 win=1000\n"
+      "> A seq=2001 len=500\n"
       "+ 299\n"
       "+ 1\n"
       "> A seq=1001 len=1000\n"
@@ -718,16 +718,32 @@ static const struct {
       "= consumed=2500\n" },
     { "timeout-then-ack-of-the-first-sending",
       CONNECT
+      "host data=2000\n"
+      "> A seq=1 len=1000\n"
+      "> A seq=1001 len=1000\n"
+      "link full\n"
+      "+ 300\n"
+      "< A ack=2001 win=1000\n"
+      "link writable\n"
+      "host data=10\n"
+      "> A seq=2001 len=10\n" },
+    { "a-part-waits-behind-two",
+      CONNECT
       "host data=2500\n"
       "> A seq=1 len=1000\n"
       "> A seq=1001 len=1000\n"
-      "> A seq=2001 len=500\n"
-      "link full\n"
-      "+ 300\n"
-      "< A ack=2501 win=1000\n"
-      "link writable\n"
+      "host data=500\n"
+      "> A seq=2001 len=1000\n"
       "host data=10\n"
-      "> A seq=2501 len=10\n" },
+      "< A ack=3001 win=3000\n"
+      "> A seq=3001 len=10\n" },
+    { "an-end-does-not-wait",
+      CONNECT
+      "host data=2500\n"
+      "> A seq=1 len=1000\n"
+      "> A seq=1001 len=1000\n"
+      "host eof\n"
+      "> FA seq=2001 len=500\n" },
     { "timeout-gives-up",
       CONNECT
       "host data=1\n"

@@ -60,6 +60,18 @@ sentFin(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, uint32_t seq)
     vmcTcpEnterState(ep, conn, now, vmcTcpStates[conn->state].onSend);
 }
 
+/*
+ * Whether a part of a segment can wait for more: while two whole ones are in
+ * flight, since the guest acknowledges the second at once. What was sent before
+ * does not wait.
+ */
+static bool
+mayWait(const vmcEndpointConn *conn, uint32_t seq, size_t len)
+{
+    return len < conn->sndMss && seq == conn->sndMax &&
+           vmcTcpInFlight(conn) >= 2 * (uint32_t)conn->sndMss;
+}
+
 /* Sends the bytes at @seq, at most @max. Returns false when it sent nothing. */
 static bool
 sendData(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, uint32_t seq, size_t max)
@@ -69,6 +81,10 @@ sendData(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, uint32_t seq, size
     uint32_t next = seq + (uint32_t)len + (end == -1);
     uint8_t flags = (end == -1 ? VMC_TCP_FIN : 0) | (end <= 0 ? VMC_TCP_PSH : 0);
 
+    if (end == 0 && mayWait(conn, seq, len)) {
+        conn->idle = false;
+        return false;
+    }
     if (end == -2) {
         vmcTcpAbort(ep, conn);
         return false;
