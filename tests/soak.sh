@@ -19,9 +19,8 @@ virt_start qemu
 proxy=$dir/libexec/vmchannel-proxy
 guests='one two'
 # Debian 12's QEMU, without KVM, translates no memory barrier of a guest that has
-# one CPU, though virtio needs them towards QEMU's own thread: once in some
-# hundred thousand connections a notification of the guest's is lost, and its NIC sends
-# nothing any more. With two CPUs barriers are translated.
+# one CPU, though virtio needs them towards QEMU's own thread: the likely cause of
+# a NIC that sent nothing any more, after 300,000 connections of such a guest.
 vcpus=2
 p() { virsh -c "qemu:///system?socket=$dir/proxy" "$@" >>"$dir/said" 2>&1; }
 
