@@ -30,9 +30,6 @@
 #include "relay/tcp.h"
 #include "util/fd.h"
 
-/* Bytes before the offset of a peek: never more than are in flight. */
-#define SKIP_MAX (256 * 1024)
-
 /* Bytes in flight that are kept here: of one connection, and of all. */
 #define KEPT_MAX VMC_TCP_WINDOW_MAX
 #define KEPT_ALL (2 * 1024 * 1024)
@@ -151,7 +148,8 @@ socketShut(vmcHost *host)
 static ssize_t
 peekPast(vmcHost *host, size_t offset, void *buf, size_t len)
 {
-    static char skipped[SKIP_MAX];
+    /* Never more than are in flight. */
+    static char skipped[VMC_TCP_WINDOW_MAX];
     struct iovec iov[2] = { { skipped, offset }, { buf, len } };
     struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
     ssize_t n;
