@@ -19,6 +19,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -224,10 +225,12 @@ workerCloses(vmcBroker *broker, const vmcMessage *message)
     return vmcLedgerClose(broker->ledger, message->id);
 }
 
+/* The list may have been long, and so what was said of it. */
 static bool
 workerProbed(vmcBroker *broker, const vmcMessage *message G_GNUC_UNUSED)
 {
     vmcLedgerProbed(broker->ledger);
+    malloc_trim(0);
     return true;
 }
 

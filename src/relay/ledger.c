@@ -217,7 +217,8 @@ vmcLedgerWorkerEnded(vmcLedger *ledger)
 void
 vmcLedgerProbed(vmcLedger *ledger)
 {
-    g_array_set_size(ledger->known, 0);
+    g_array_unref(ledger->known);
+    ledger->known = g_array_new(FALSE, FALSE, sizeof(vmcMessage));
 }
 
 void
