@@ -11,7 +11,6 @@
 #include <glib.h>
 #include <libvirt/virterror.h>
 #include <locale.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,9 +27,6 @@
 #define SYSTEMD_FD 3
 
 #define EXIT_USAGE 2
-
-/* Bytes from which on memory is the kernel's own to give and to take back. */
-#define LARGE_SIZE (128 * 1024)
 
 static gboolean quit;
 static gboolean listProcedures;
@@ -190,17 +186,6 @@ run(void)
     return serveStandard(&options) < 0 ? fail() : EXIT_SUCCESS;
 }
 
-/*
- * The room of a large message goes back to the kernel, however many there were
- * before: an idle client's proxy is small again.
- */
-static void
-boundMemory(void)
-{
-    mallopt(M_MMAP_THRESHOLD, LARGE_SIZE);
-    mallopt(M_TRIM_THRESHOLD, LARGE_SIZE);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -208,7 +193,6 @@ main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
 
     setlocale(LC_ALL, "");
-    boundMemory();
     g_option_context_set_summary(context,
         "Gives libvirt's clients <vmchannel> devices on an unmodified libvirt.");
     g_option_context_set_description(context,
