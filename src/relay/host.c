@@ -3,9 +3,10 @@
  * Host sides of guest connections: see host.h.
  *
  * A host side is a stream socket, or nothing at all (a null). Sockets are
- * watched edge-triggered, both ways, from the moment they are there: the
- * endpoint asks again by itself whenever it could go on, so an edge is needed
- * only after it was told "nothing now".
+ * watched edge-triggered from the moment they are there: the endpoint asks again
+ * by itself whenever it could go on, so an edge is needed only after it was told
+ * "nothing now". That a host program has read is an edge too, and a wake-up for
+ * each of its reads: it is asked for only while there is little room.
  *
  * Host bytes are kept until the guest has acknowledged them. The first ones in
  * flight stay in the socket: they are peeked at, and read for good only to be
@@ -43,6 +44,8 @@
 /* What a null takes at once. */
 #define NULL_ROOM 65536
 
+#define SOCKET_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+
 /* How one kind of host side does each operation of vmcEndpointOps. */
 typedef struct {
     void (*attach)(vmcHost *host);
@@ -64,6 +67,8 @@ struct _vmcHost {
     bool shut;                  /* the guest has sent its last byte */
     bool ended;                 /* the host has, and all of them are here */
     bool skips;                 /* no SO_PEEK_OFF */
+    bool waits;                 /* for the host program to take what is in the way */
+    bool watchesRoom;
     int sendBuffer;             /* SO_SNDBUF */
     size_t peekOffset;          /* where the kernel's next peek would start */
     uint8_t *kept;              /* a ring of KEPT_MAX bytes in flight; NULL: they are in the socket */
@@ -108,9 +113,18 @@ socketAttach(vmcHost *host)
     host->skips = setPeekOffset(host, 0) < 0;
     host->watch.ready = socketReady;
     host->watch.opaque = host;
-    if (vmcLoopAdd(host->owner->loop, &host->watch,
-                   EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) < 0)
+    if (vmcLoopAdd(host->owner->loop, &host->watch, SOCKET_EVENTS) < 0)
         shutdown(host->watch.fd, SHUT_RDWR);    /* no events: better an end than a stall */
+}
+
+/* Asked for while there is room, the edge comes at once. */
+static void
+watchRoom(vmcHost *host, bool on)
+{
+    if (host->watchesRoom == on)
+        return;
+    host->watchesRoom = on;
+    vmcLoopChange(host->owner->loop, &host->watch, SOCKET_EVENTS | (on ? EPOLLOUT : 0));
 }
 
 /*
@@ -123,8 +137,19 @@ socketRoom(vmcHost *host)
     int queued = 0;
 
     if (ioctl(host->watch.fd, SIOCOUTQ, &queued) < 0 || queued >= host->sendBuffer)
-        return 0;
+        queued = host->sendBuffer;
+    watchRoom(host, host->waits || queued > host->sendBuffer / 2);
     return (host->sendBuffer - queued) / 2;
+}
+
+static size_t
+iovLength(const struct iovec *iov, int niov)
+{
+    size_t len = 0;
+
+    for (int i = 0; i < niov; i++)
+        len += iov[i].iov_len;
+    return len;
 }
 
 static ssize_t
@@ -135,7 +160,12 @@ socketWrite(vmcHost *host, const struct iovec *iov, int niov)
     do
         n = writev(host->watch.fd, iov, niov);
     while (n < 0 && errno == EINTR);
-    return n < 0 && errno == EAGAIN ? 0 : n;
+    if (n < 0 && errno == EAGAIN)
+        n = 0;
+    host->waits = n >= 0 && (size_t)n < iovLength(iov, niov);
+    if (host->waits)
+        watchRoom(host, true);
+    return n;
 }
 
 static void
@@ -313,11 +343,7 @@ nullRoom(vmcHost *host G_GNUC_UNUSED)
 static ssize_t
 nullWrite(vmcHost *host G_GNUC_UNUSED, const struct iovec *iov, int niov)
 {
-    size_t taken = 0;
-
-    for (int i = 0; i < niov; i++)
-        taken += iov[i].iov_len;
-    return taken;
+    return iovLength(iov, niov);
 }
 
 static void
