@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The relay's small pure parts: messages between its processes, lines, telnet,
- * and the probe of a connection that the endpoint does not have.
+ * the bytes kept for the guest, and the probe of a connection that the endpoint
+ * does not have.
  */
 #include <config.h>
 
 #include <string.h>
 
 #include "endpointrig.h"
+#include "relay/kept.h"
 #include "relay/ledger.h"
 #include "relay/lines.h"
 #include "relay/message.h"
@@ -302,10 +304,107 @@ testLedgerRemove(void)
     vmcLedgerFree(ledger);
 }
 
+/* Puts up to @len bytes of a stream, each told by its place; returns how many found room. */
+static size_t
+keptPut(vmcKept *kept, vmcKeptPool *pool, size_t at, size_t len)
+{
+    struct iovec iov[2];
+    int niov = vmcKeptRoom(kept, pool, len, iov);
+    size_t done = 0;
+
+    for (int i = 0; i < niov; i++) {
+        for (size_t j = 0; j < iov[i].iov_len; j++, done++)
+            ((uint8_t *)iov[i].iov_base)[j] = (uint8_t)((at + done) % 251);
+    }
+    vmcKeptAdd(kept, done);
+    return done;
+}
+
+static void
+keptCheck(const vmcKept *kept, size_t first)
+{
+    g_autofree uint8_t *bytes = g_malloc(kept->len + 1);
+
+    vmcKeptCopy(kept, 0, bytes, kept->len);
+    for (size_t i = 0; i < kept->len; i++)
+        g_assert_cmpuint(bytes[i], ==, (first + i) % 251);
+}
+
+/* A stream through a queue in steps of any size, so that it goes round many times. */
+static void
+testKeptStream(void)
+{
+    vmcKeptPool pool = { 0 };
+    vmcKept kept = { .start = 0 };
+    size_t in = 0, out = 0;
+
+    while (in < 20 * VMC_KEPT_MAX) {
+        size_t gone;
+
+        in += keptPut(&kept, &pool, in, (size_t)g_test_rand_int_range(0, VMC_KEPT_BLOCK + 1));
+        g_assert_cmpuint(kept.len, ==, in - out);
+        g_assert_cmpuint(kept.len, <=, VMC_KEPT_MAX);
+        keptCheck(&kept, out);
+        gone = (size_t)g_test_rand_int_range(0, (gint32)MIN(kept.len, VMC_KEPT_BLOCK + 9) + 1);
+        vmcKeptDrop(&kept, &pool, gone);
+        out += gone;
+    }
+    vmcKeptDrop(&kept, &pool, kept.len);
+    g_assert_cmpuint(pool.blocks, ==, pool.spares);
+    vmcKeptPoolTrim(&pool);
+    g_assert_cmpuint(pool.blocks, ==, 0);
+}
+
+/* All but a few bytes go at once: the block that holds these is the first and the last. */
+static void
+testKeptAlmostAll(void)
+{
+    vmcKeptPool pool = { 0 };
+    vmcKept kept = { .start = 0 };
+    size_t in = keptPut(&kept, &pool, 0, 100);
+
+    vmcKeptDrop(&kept, &pool, 90);
+    while (kept.len < VMC_KEPT_MAX)
+        in += keptPut(&kept, &pool, in, VMC_KEPT_BLOCK);
+    g_assert_cmpuint(keptPut(&kept, &pool, in, 1), ==, 0);
+    g_assert_cmpuint(pool.blocks, ==, VMC_KEPT_BLOCKS);
+    vmcKeptDrop(&kept, &pool, VMC_KEPT_MAX - 5);
+    keptCheck(&kept, in - 5);
+    g_assert_cmpuint(pool.spares, ==, VMC_KEPT_BLOCKS - 1);
+    vmcKeptDrop(&kept, &pool, 5);
+    vmcKeptPoolTrim(&pool);
+    g_assert_cmpuint(pool.blocks, ==, 0);
+}
+
+/* What all queues hold is bounded; a queue that got nothing holds nothing. */
+static void
+testKeptBounded(void)
+{
+    vmcKeptPool pool = { 0 };
+    vmcKept kept[VMC_KEPT_BLOCKS_ALL + 1] = { { .start = 0 } };
+    struct iovec iov[2];
+
+    for (size_t i = 0; i < VMC_KEPT_BLOCKS_ALL; i++)
+        g_assert_cmpuint(keptPut(&kept[i], &pool, 0, 1), ==, 1);
+    g_assert_cmpuint(keptPut(&kept[VMC_KEPT_BLOCKS_ALL], &pool, 0, 1), ==, 0);
+    g_assert_cmpuint(keptPut(&kept[0], &pool, 1, VMC_KEPT_BLOCK), ==, VMC_KEPT_BLOCK - 1);
+    vmcKeptDrop(&kept[1], &pool, 1);
+    g_assert_cmpint(vmcKeptRoom(&kept[1], &pool, 1, iov), ==, 1);
+    vmcKeptDrop(&kept[1], &pool, 0);
+    g_assert_cmpuint(keptPut(&kept[VMC_KEPT_BLOCKS_ALL], &pool, 0, 1), ==, 1);
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
+        vmcKeptDrop(&kept[i], &pool, kept[i].len);
+    vmcKeptPoolTrim(&pool);
+    g_assert_cmpuint(pool.blocks, ==, 0);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/relay/kept/stream", testKeptStream);
+    g_test_add_func("/relay/kept/almost-all", testKeptAlmostAll);
+    g_test_add_func("/relay/kept/bounded", testKeptBounded);
     g_test_add_func("/relay/ledger/remove", testLedgerRemove);
     g_test_add_func("/relay/message/ways", testMessageWays);
     g_test_add_func("/relay/message/form", testMessageForm);

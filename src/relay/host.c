@@ -8,13 +8,11 @@
  * "nothing now". That a host program has read is an edge too, and a wake-up for
  * each of its reads: it is asked for only while there is little room.
  *
- * Host bytes are kept until the guest has acknowledged them. The first ones in
- * flight stay in the socket: they are peeked at, and read for good only to be
- * dropped. With more in flight they are read and kept here, so that the host
- * program may write on meanwhile; a socket's buffer is less than a window. Once
- * there is no room for that any more, they stay in the socket too, and are
- * peeked at by an offset (SO_PEEK_OFF, or where the kernel has none for the
- * socket's kind by peeking at all before it too).
+ * Host bytes are read at once and kept until the guest has acknowledged them
+ * (kept.h), so that the host program may write on. When there is no memory for
+ * more, they stay in the socket, and are peeked at by an offset (SO_PEEK_OFF, or
+ * where the kernel has none for the socket's kind by peeking at all before it
+ * too), until they are read for good only to be dropped.
  */
 #include <config.h>
 
@@ -30,10 +28,6 @@
 #include "relay/mailbox.h"
 #include "relay/tcp.h"
 #include "util/fd.h"
-
-/* Bytes in flight that are kept here: of one connection, and of all. */
-#define KEPT_MAX VMC_TCP_WINDOW_MAX
-#define KEPT_ALL (2 * 1024 * 1024)
 
 /*
  * What is asked of the kernel for guest bytes on the way to a host program; it
@@ -66,14 +60,14 @@ struct _vmcHost {
     bool opened;                /* the guest's connect was answered */
     bool shut;                  /* the guest has sent its last byte */
     bool ended;                 /* the host has, and all of them are here */
+    bool peeks;                 /* peekOffset is what the kernel has */
     bool skips;                 /* no SO_PEEK_OFF */
     bool waits;                 /* for the host program to take what is in the way */
     bool watchesRoom;
     int sendBuffer;             /* SO_SNDBUF */
     size_t peekOffset;          /* where the kernel's next peek would start */
-    uint8_t *kept;              /* a ring of KEPT_MAX bytes in flight; NULL: they are in the socket */
-    size_t keptStart;
-    size_t keptLen;
+    bool drained;               /* the socket had no more when it was last read */
+    vmcKept kept;               /* the first bytes in flight; the others are in the socket */
 };
 
 static void
@@ -82,6 +76,8 @@ socketReady(void *opaque, uint32_t events)
     vmcHost *host = opaque;
     vmcEndpoint *endpoint = host->owner->endpoint;
 
+    if (events & ~(uint32_t)EPOLLOUT)
+        host->drained = false;
     if (events & EPOLLRDHUP)
         host->ended = true;
     /* After an error, what the host program had sent before it is still read. */
@@ -89,17 +85,6 @@ socketReady(void *opaque, uint32_t events)
         vmcEndpointConnReadable(endpoint, host->conn);
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         vmcEndpointConnWritable(endpoint, host->conn);
-}
-
-static int
-setPeekOffset(vmcHost *host, size_t offset)
-{
-    int start = (int)offset;
-
-    if (setsockopt(host->watch.fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)
-        return -1;
-    host->peekOffset = offset;
-    return 0;
 }
 
 static void
@@ -110,7 +95,6 @@ socketAttach(vmcHost *host)
 
     setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
     getsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &host->sendBuffer, &len);
-    host->skips = setPeekOffset(host, 0) < 0;
     host->watch.ready = socketReady;
     host->watch.opaque = host;
     if (vmcLoopAdd(host->owner->loop, &host->watch, SOCKET_EVENTS) < 0)
@@ -197,94 +181,83 @@ peekPast(vmcHost *host, size_t offset, void *buf, size_t len)
     return -1;
 }
 
-/* Bytes that were read for good move the kernel's peek offset back. */
+/* Reads bytes for good, which moves the kernel's peek offset back. */
 static ssize_t
-receive(vmcHost *host, void *buf, size_t len)
+receive(vmcHost *host, struct iovec *iov, int niov)
 {
+    struct msghdr message = { .msg_iov = iov, .msg_iovlen = (size_t)niov };
     ssize_t n;
 
     do
-        n = recv(host->watch.fd, buf, len, MSG_DONTWAIT);
+        n = recvmsg(host->watch.fd, &message, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n > 0)
         host->peekOffset -= MIN(host->peekOffset, (size_t)n);
     return n;
 }
 
-/* Returns false when all that may be kept is. */
-static bool
-keepBegin(vmcHost *host)
-{
-    if (host->kept)
-        return true;
-    if (host->owner->kept + KEPT_MAX > KEPT_ALL)
-        return false;
-    /* Not cleared: of what is never used, no memory is taken. */
-    host->kept = g_malloc(KEPT_MAX);
-    host->keptStart = 0;
-    host->owner->kept += KEPT_MAX;
-    return true;
-}
-
-static void
-keepEnd(vmcHost *host)
-{
-    if (!host->kept)
-        return;
-    g_clear_pointer(&host->kept, g_free);
-    host->keptLen = 0;
-    host->owner->kept -= KEPT_MAX;
-}
-
-/* Keeps bytes up to @end, until one at @offset is there. Returns as recv(). */
+/*
+ * Keeps bytes up to @end, until one at @offset is there. Returns as recv(), 1
+ * for no room. Less than was asked for is all that there was.
+ */
 static ssize_t
 keep(vmcHost *host, size_t offset, size_t end)
 {
+    vmcKeptPool *pool = &host->owner->keptPool;
     ssize_t n = 1;
 
-    while (host->keptLen <= offset && n > 0) {
-        size_t tail = (host->keptStart + host->keptLen) % KEPT_MAX;
+    while (host->kept.len <= offset && n > 0) {
+        struct iovec iov[2];
+        int niov = vmcKeptRoom(&host->kept, pool, MIN(end - host->kept.len, VMC_KEPT_BLOCK), iov);
 
-        n = receive(host, host->kept + tail, MIN(end - host->keptLen, KEPT_MAX - tail));
-        host->keptLen += n > 0 ? n : 0;
+        if (niov == 0)
+            break;
+        n = receive(host, iov, niov);
+        host->drained = n != 0 && n < (ssize_t)iovLength(iov, niov) && !host->ended;
+        vmcKeptAdd(&host->kept, n > 0 ? (size_t)n : 0);
     }
+    if (host->kept.len == 0)
+        vmcKeptDrop(&host->kept, pool, 0);
     return n;
 }
 
-static void
-keptCopy(const vmcHost *host, size_t offset, uint8_t *buf, size_t len)
-{
-    size_t from = (host->keptStart + offset) % KEPT_MAX;
-    size_t first = MIN(len, KEPT_MAX - from);
-
-    memcpy(buf, host->kept + from, first);
-    memcpy(buf + first, host->kept, len - first);
-}
-
-static void
-keptDrop(vmcHost *host, size_t n)
-{
-    host->keptStart = (host->keptStart + n) % KEPT_MAX;
-    host->keptLen -= n;
-    if (host->keptLen == 0)
-        keepEnd(host);
-}
-
+/* What recv() returned when it brought nothing, as peek() says it. */
 static ssize_t
-keptPeek(vmcHost *host, size_t offset, void *buf, size_t len)
+peeked(ssize_t n)
+{
+    if (n == 0)
+        return -1;
+    return errno == EAGAIN ? 0 : -2;
+}
+
+static void
+setPeekOffset(vmcHost *host, size_t offset)
+{
+    int start = (int)offset;
+
+    if (host->peeks && offset == host->peekOffset)
+        return;
+    host->peeks = setsockopt(host->watch.fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) == 0;
+    host->skips = !host->peeks;
+    host->peekOffset = offset;
+}
+
+/* Bytes that stay in the socket, which starts with the one at @offset 0. */
+static ssize_t
+peekSocket(vmcHost *host, size_t offset, void *buf, size_t len)
 {
     ssize_t n;
 
-    if (offset >= KEPT_MAX)
-        return 0;
-    len = MIN(len, KEPT_MAX - offset);
-    n = keep(host, offset, offset + len);
-    if (host->keptLen > offset) {
-        len = MIN(len, host->keptLen - offset);
-        keptCopy(host, offset, buf, len);
-        return len;
-    }
-    return n == 0 ? -1 : errno == EAGAIN ? 0 : -2;
+    if (!host->skips)
+        setPeekOffset(host, offset);
+    do
+        n = host->skips ? peekPast(host, offset, buf, len)
+                        : recv(host->watch.fd, buf, len, MSG_PEEK | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return peeked(n);
+    host->peekOffset += n;
+    return n;
 }
 
 static ssize_t
@@ -292,36 +265,27 @@ socketPeek(vmcHost *host, size_t offset, void *buf, size_t len)
 {
     ssize_t n;
 
-    if (host->kept || (offset > 0 && keepBegin(host)))
-        return keptPeek(host, offset, buf, len);
-    if (!host->skips && offset != host->peekOffset && setPeekOffset(host, offset) < 0)
-        return -2;
-    do
-        n = host->skips ? peekPast(host, offset, buf, len)
-                        : recv(host->watch.fd, buf, len, MSG_PEEK | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n > 0) {
-        host->peekOffset += n;
-        return n;
+    if (host->drained && offset >= host->kept.len)
+        return 0;
+    n = keep(host, offset, offset + len);
+    if (host->kept.len > offset) {
+        len = MIN(len, host->kept.len - offset);
+        vmcKeptCopy(&host->kept, offset, buf, len);
+        return len;
     }
-    if (n == 0)
-        return -1;
-    return errno == EAGAIN ? 0 : -2;
+    return n > 0 ? peekSocket(host, offset - host->kept.len, buf, len) : peeked(n);
 }
 
 static void
 socketConsume(vmcHost *host, size_t n)
 {
     static char dropped[65536];
+    size_t kept = MIN(n, host->kept.len);
 
-    if (host->kept) {
-        size_t kept = MIN(n, host->keptLen);
-
-        keptDrop(host, kept);
-        n -= kept;
-    }
-    while (n > 0) {
-        ssize_t got = receive(host, dropped, MIN(n, sizeof(dropped)));
+    vmcKeptDrop(&host->kept, &host->owner->keptPool, kept);
+    for (n -= kept; n > 0;) {
+        struct iovec iov = { dropped, MIN(n, sizeof(dropped)) };
+        ssize_t got = receive(host, &iov, 1);
 
         if (got <= 0)
             return;
@@ -508,7 +472,7 @@ vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
     if (reset && host->watch.fd >= 0)
         setsockopt(host->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     vmcFdClose(&host->watch.fd);
-    keepEnd(host);
+    vmcKeptDrop(&host->kept, &hosts->keptPool, host->kept.len);
     g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));
     vmcMailboxTell(hosts->mailbox, &closed);
     vmcLoopDefer(hosts->loop, host);

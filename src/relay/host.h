@@ -9,6 +9,7 @@
 #include <glib.h>
 
 #include "relay/endpoint.h"
+#include "relay/kept.h"
 #include "relay/loop.h"
 #include "relay/message.h"
 #include "relay/tally.h"
@@ -23,7 +24,7 @@ typedef struct {
     int mailbox;                /* to the broker */
     GHashTable *hosts;          /* id → vmcHost, from the open to the close */
     uint32_t lastId;
-    size_t kept;                /* bytes of memory for what is on its way to the guest */
+    vmcKeptPool keptPool;       /* memory for what is on its way to the guest */
 } vmcHosts;
 
 /* What the endpoint knows of a channel. */

@@ -370,6 +370,7 @@ restLater(worker *w, vmcTime at, bool busy)
         w->restAt = at + REST_DELAY;
     } else if (at >= w->restAt) {
         w->restAt = VMC_TIME_NEVER;
+        vmcKeptPoolTrim(&w->hosts.keptPool);
         malloc_trim(0);
         vmcChildForget();
     }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Bytes on their way to the guest, kept until it has acknowledged them: a queue
+ * for each connection, of blocks that all of them share. Pure.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define VMC_KEPT_BLOCK ((size_t)65536)          /* bytes */
+#define VMC_KEPT_BLOCKS 8                       /* of one queue */
+#define VMC_KEPT_MAX (VMC_KEPT_BLOCKS * VMC_KEPT_BLOCK)
+#define VMC_KEPT_BLOCKS_ALL 32                  /* of all queues of a pool */
+
+/* Zeroed at first. Blocks are not cleared: what is never used takes no memory. */
+typedef struct {
+    unsigned int blocks;        /* there are, used or spare */
+    unsigned int spares;
+    uint8_t *spare[VMC_KEPT_BLOCKS_ALL];
+} vmcKeptPool;
+
+/* Zeroed at first, which is empty. */
+typedef struct {
+    uint8_t *blocks[VMC_KEPT_BLOCKS];   /* a ring; NULL where nothing is */
+    size_t start;               /* in the ring */
+    size_t len;
+} vmcKept;
+
+/*
+ * vmcKeptRoom: where the next @len bytes go; returns how many of @iov are filled
+ * in, for less than @len when there is not as much room, and 0 for none. Nothing
+ * is kept of them before vmcKeptAdd says how many came. @len is at most a block's.
+ */
+int vmcKeptRoom(vmcKept *kept, vmcKeptPool *pool, size_t len, struct iovec iov[2]);
+void vmcKeptAdd(vmcKept *kept, size_t n);
+
+/* vmcKeptCopy: copies @len bytes that start at @offset; all of them are kept. */
+void vmcKeptCopy(const vmcKept *kept, size_t offset, uint8_t *buf, size_t len);
+
+/* vmcKeptDrop: forgets the first @n bytes; as many are kept. An empty queue has no block. */
+void vmcKeptDrop(vmcKept *kept, vmcKeptPool *pool, size_t n);
+
+/* vmcKeptPoolTrim: frees what is spare. */
+void vmcKeptPoolTrim(vmcKeptPool *pool);
