@@ -47,7 +47,7 @@ guestOptions(const vmcGuest *guest, const char *loader)
 {
     return g_strdup_printf(
         "-accel tcg -m 256 -no-reboot %s -serial file:%s/console "
-        "-device virtio-serial-pci -chardev socket,id=control,path=%s/control "
+        "-device virtio-serial-pci,max_ports=2 -chardev socket,id=control,path=%s/control "
         "-device virtserialport,chardev=control,name=vmchannel.test",
         loader, guest->dir, guest->dir);
 }
