@@ -1177,6 +1177,65 @@ testManyStreams(const char *dir)
     close(listener);
 }
 
+/* Sends pieces of @size until the window is shut for good; returns how many bytes. */
+static gsize
+fillWindow(vmcLinkConn *conn, gsize size)
+{
+    g_autofree char *piece = g_strnfill(size, 'x');
+    gsize total = 0, n;
+
+    do {
+        while ((n = vmcLinkPush(conn, piece, size)) > 0)
+            total += n;
+    } while (vmcLinkTurn(conn->guest, 100));
+    return total;
+}
+
+static void
+hostTakes(int host, gsize len)
+{
+    g_autofree char *bytes = g_malloc(65536);
+
+    for (gsize done = 0; done < len;) {
+        ssize_t n = read(host, bytes, MIN(len - done, 65536));
+
+        g_assert_cmpint(n, >, 0);
+        if (n <= 0)
+            return;
+        done += (gsize)n;
+    }
+}
+
+/*
+ * A host program that reads nothing: whatever the window promised is taken,
+ * also of a guest that sends in pieces for each of which the kernel counts a
+ * hundred times as much. What were left, the guest would send again only much
+ * later.
+ */
+static void
+testWindowIsKept(const char *dir)
+{
+    static const gsize sizes[] = { 1, 10, 100, 1448, 5000, 20000, 60000 };
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+        int host = hostAccept(listener);
+        gsize sent = fillWindow(conn, sizes[i]);
+
+        g_test_message("pieces of %zu: %zu bytes, of which %u are not taken", sizes[i], sent,
+                       conn->sndNxt - conn->sndUna);
+        g_assert_cmpuint(conn->sndUna, ==, conn->sndNxt);
+        hostTakes(host, sent);
+        vmcLinkSendText(conn, "and on");
+        hostHears(host, "and on");
+        close(host);
+    }
+    close(listener);
+}
+
 /* A guest that reads nothing: the host program is held up, nothing piles up. */
 static void
 testHostFlood(const char *dir)
@@ -1399,6 +1458,7 @@ main(int argc, char **argv)
         { "/relay/start-errors", testStartErrors },
         { "/relay/1024-connections", testLimit },
         { "/relay/many-streams", testManyStreams },
+        { "/relay/window-is-kept", testWindowIsKept },
         { "/relay/host-flood", testHostFlood },
         { "/relay/syn-flood", testSynFlood },
         { "/relay/gives-up-dialling", testGivesUpDialling },

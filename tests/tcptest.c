@@ -865,9 +865,9 @@ static const struct {
       "> A ack=60001 win=692\n"
       "= write=1 sink=1024\n"
       "< A seq=60001 len=5535\n"
-      "> A ack=65536 win=1\n"
+      "> A ack=65536 win=0\n"
       "< A seq=65536 len=2\n"
-      "> A ack=65537 win=1\n"
+      "> A ack=65537 win=0\n"
       "host room=1000\n"
       "= sink=2024 write=1\n"
       "host room=100000\n"
@@ -876,7 +876,7 @@ static const struct {
       "< A seq=65537 len=1\n"
       "+ 5\n"
       "> A ack=65538\n" },
-    { "window-never-shrinks",
+    { "window-shrinks-by-less-than-its-unit",
       CONNECT
       "< A seq=1 len=1000\n"
       "+ 5\n"
@@ -884,7 +884,7 @@ static const struct {
       "host room=0\n"
       "< A seq=1001 len=1003\n"
       "+ 5\n"
-      "> A ack=2004 win=32643\n"
+      "> A ack=2004 win=32642\n"
       "= write=1\n" },
     { "host-takes-less-than-it-said",
       CONNECT
@@ -965,14 +965,17 @@ static const struct {
       "< S mss=65480 ws=14\n"
       "> SA\n"
       "< A win=65535\n"
-      "host data=400000\n"
+      "host data=600000\n"
       "> A seq=1 len=65480\n"
       "> A seq=65481 len=65480\n"
       "> A seq=130961 len=65480\n"
       "> A seq=196441 len=65480\n"
+      "> A seq=261921 len=65480\n"
+      "> A seq=327401 len=65480\n"
+      "> A seq=392881 len=65480\n"
       "= read=1\n"
       "< A ack=65481 win=65535\n"
-      "> A seq=261921 len=65480\n" },
+      "> A seq=458361 len=65480\n" },
 };
 
 int

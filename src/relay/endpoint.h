@@ -80,9 +80,10 @@ typedef struct {
 
     /*
      * Guest bytes for the host side. Returns how many it took, fewer when it
-     * is full; the endpoint keeps the rest (its window promised no more than
-     * its buffer) until vmcEndpointConnWritable(). -1: the host side is gone
-     * and takes no more; the connection is reset.
+     * is full, or would rather have them together with more; the endpoint keeps
+     * the rest (its window promised no more than its buffer) until
+     * vmcEndpointConnWritable() or until it has half of a buffer. -1: the host
+     * side is gone and takes no more; the connection is reset.
      */
     ssize_t (*write)(void *opaque, void *host, const struct iovec *iov, int niov);
 

@@ -19,6 +19,7 @@
 #include "relay/host.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -26,6 +27,7 @@
 #include <unistd.h>
 
 #include "relay/mailbox.h"
+#include "relay/room.h"
 #include "relay/tcp.h"
 #include "util/fd.h"
 
@@ -64,7 +66,8 @@ struct _vmcHost {
     bool skips;                 /* no SO_PEEK_OFF */
     bool waits;                 /* for the host program to take what is in the way */
     bool watchesRoom;
-    int sendBuffer;             /* SO_SNDBUF */
+    bool gathers;               /* a unix socket: see room.h */
+    vmcRoom room;
     size_t peekOffset;          /* where the kernel's next peek would start */
     bool drained;               /* the socket had no more when it was last read */
     vmcKept kept;               /* the first bytes in flight; the others are in the socket */
@@ -87,14 +90,25 @@ socketReady(void *opaque, uint32_t events)
         vmcEndpointConnWritable(endpoint, host->conn);
 }
 
+/* Returns 0 when the kernel does not say. */
+static int
+socketOption(const vmcHost *host, int option)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    getsockopt(host->watch.fd, SOL_SOCKET, option, &value, &len);
+    return value;
+}
+
 static void
 socketAttach(vmcHost *host)
 {
     static const int wanted = SEND_BUFFER;
-    socklen_t len = sizeof(host->sendBuffer);
 
     setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
-    getsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &host->sendBuffer, &len);
+    host->room.size = (size_t)socketOption(host, SO_SNDBUF);
+    host->gathers = socketOption(host, SO_DOMAIN) == AF_UNIX;
     host->watch.ready = socketReady;
     host->watch.opaque = host;
     if (vmcLoopAdd(host->owner->loop, &host->watch, SOCKET_EVENTS) < 0)
@@ -111,19 +125,23 @@ watchRoom(vmcHost *host, bool on)
     vmcLoopChange(host->owner->loop, &host->watch, SOCKET_EVENTS | (on ? EPOLLOUT : 0));
 }
 
-/*
- * The kernel counts its own overhead against the buffer too, so that half of
- * what it calls free is what can be promised.
- */
-static size_t
-socketRoom(vmcHost *host)
+static void
+askRoom(vmcHost *host)
 {
     int queued = 0;
 
-    if (ioctl(host->watch.fd, SIOCOUTQ, &queued) < 0 || queued >= host->sendBuffer)
-        queued = host->sendBuffer;
-    watchRoom(host, host->waits || queued > host->sendBuffer / 2);
-    return (host->sendBuffer - queued) / 2;
+    if (ioctl(host->watch.fd, SIOCOUTQ, &queued) < 0)
+        queued = INT_MAX;
+    vmcRoomQueued(&host->room, (size_t)queued);
+}
+
+/* TCP gathers small pieces itself, and counts otherwise: half of it is what is safe. */
+static size_t
+socketRoom(vmcHost *host)
+{
+    askRoom(host);
+    watchRoom(host, host->waits || host->room.free < host->room.size / 2);
+    return host->gathers ? vmcRoomPromise(&host->room) : host->room.free / 2;
 }
 
 static size_t
@@ -137,16 +155,37 @@ iovLength(const struct iovec *iov, int niov)
 }
 
 static ssize_t
-socketWrite(vmcHost *host, const struct iovec *iov, int niov)
+writeSome(vmcHost *host, const struct iovec *iov, int niov)
 {
     ssize_t n;
 
     do
         n = writev(host->watch.fd, iov, niov);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
-        n = 0;
-    host->waits = n >= 0 && (size_t)n < iovLength(iov, niov);
+    if (n > 0)
+        vmcRoomWritten(&host->room, (size_t)n);
+    return n < 0 && errno == EAGAIN ? 0 : n;
+}
+
+/* Whether so many bytes wait until there are more, or the host program has read. */
+static bool
+isPieceTooSmall(vmcHost *host, size_t len)
+{
+    if (!host->gathers || vmcRoomTakes(&host->room, len))
+        return false;
+    askRoom(host);
+    return !vmcRoomTakes(&host->room, len);
+}
+
+static ssize_t
+socketWrite(vmcHost *host, const struct iovec *iov, int niov)
+{
+    size_t len = iovLength(iov, niov);
+    ssize_t n = 0;
+
+    if (!isPieceTooSmall(host, len))
+        n = writeSome(host, iov, niov);
+    host->waits = n >= 0 && (size_t)n < len;
     if (host->waits)
         watchRoom(host, true);
     return n;

@@ -211,7 +211,8 @@ vmcTcpWantedWindow(const vmcEndpoint *ep, const vmcEndpointConn *conn)
 /*
  * Moves the right edge as far as there is room, though not by small steps,
  * and returns the header's window field. When the edge stays, the field is
- * rounded up: rounding down would take back bytes that were promised.
+ * rounded up: rounding down takes back bytes that were promised, and happens
+ * only where there is no room for the few more.
  */
 static uint16_t
 advanceWindow(const vmcEndpoint *ep, vmcEndpointConn *conn, bool syn)
@@ -219,16 +220,15 @@ advanceWindow(const vmcEndpoint *ep, vmcEndpointConn *conn, bool syn)
     unsigned int scale = syn || conn->rcvScale < 0 ? 0 : WINDOW_SCALE;
     uint32_t step = MIN(conn->rcvMss, VMC_TCP_WINDOW_STEP / 2);
     uint32_t open = vmcTcpOpenWindow(conn);
-    uint32_t wanted = open;
+    uint32_t above = (open + (1u << scale) - 1) >> scale << scale;
+    uint32_t wanted = above;
     uint32_t field;
 
     if (conn->attached && open + step <= vmcTcpWindowLimit(conn))
         wanted = vmcTcpWantedWindow(ep, conn);
-    if (wanted >= open + step)
-        field = wanted >> scale;
-    else
-        field = (open + (1u << scale) - 1) >> scale;
-    field = MIN(field, 65535);
+    if (wanted < open + step)
+        wanted = wanted >= above ? above : open;
+    field = MIN(wanted >> scale, 65535);
     if (vmcTcpBefore(conn->rcvEdge, conn->rcvNxt + (field << scale)))
         conn->rcvEdge = conn->rcvNxt + (field << scale);
     return (uint16_t)field;

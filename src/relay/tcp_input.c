@@ -15,6 +15,7 @@ enum {
     MSS_DEFAULT = 536,
     MSS_MIN = 88,
     DUPLICATES = 3,             /* ACKs that make a fast retransmission */
+    GATHERED = 32768,           /* bytes that wait for the host side and are shown to it */
 };
 
 #define DELAYED_ACK (5 * VMC_TCP_MSEC)
@@ -329,13 +330,36 @@ hostWrite(vmcEndpoint *ep, vmcEndpointConn *conn, const struct iovec *iov, int n
     return n < 0 ? -1 : MIN(n, (ssize_t)len);
 }
 
-/* Returns how many bytes found a place, or -1 when the connection was aborted. */
+/* Writes what is in the ring; false: the host side is gone, and so is the connection. */
+static bool
+bufferWrite(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    size_t first = MIN(conn->bufferLen, VMC_ENDPOINT_CONN_BUFFER - conn->bufferHead);
+    struct iovec iov[2] = {
+        { conn->buffer + conn->bufferHead, first }, { conn->buffer, conn->bufferLen - first },
+    };
+    ssize_t n = hostWrite(ep, conn, iov, iov[1].iov_len > 0 ? 2 : 1, conn->bufferLen);
+
+    if (n < 0) {
+        vmcTcpAbort(ep, conn);
+        return false;
+    }
+    bufferTake(conn, (size_t)n);
+    return true;
+}
+
+/*
+ * Returns how many bytes found a place, or -1 when the connection was aborted.
+ * The host side may leave small pieces here until they are a large one.
+ */
 static ssize_t
 deliver(vmcEndpoint *ep, vmcEndpointConn *conn, const uint8_t *data, size_t len)
 {
     struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
     ssize_t n = 0;
 
+    if (conn->bufferLen > 0 && conn->bufferLen + len > GATHERED && !bufferWrite(ep, conn))
+        return -1;
     if (conn->bufferLen == 0 && len > 0)
         n = hostWrite(ep, conn, &iov, 1, len);
     if (n < 0) {
@@ -360,22 +384,9 @@ shutWhenDrained(vmcEndpoint *ep, vmcEndpointConn *conn)
 void
 vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
-    size_t first = MIN(conn->bufferLen, VMC_ENDPOINT_CONN_BUFFER - conn->bufferHead);
-    struct iovec iov[2];
-    ssize_t n;
-
     vmcTcpDue(ep, conn);
-    if (conn->bufferLen == 0)
-        return;
-    iov[0] = (struct iovec) { conn->buffer + conn->bufferHead, first };
-    iov[1] = (struct iovec) { conn->buffer, conn->bufferLen - first };
-    n = hostWrite(ep, conn, iov, iov[1].iov_len > 0 ? 2 : 1, conn->bufferLen);
-    if (n < 0) {
-        vmcTcpAbort(ep, conn);
-        return;
-    }
-    bufferTake(conn, (size_t)n);
-    shutWhenDrained(ep, conn);
+    if (conn->bufferLen > 0 && bufferWrite(ep, conn))
+        shutWhenDrained(ep, conn);
 }
 
 /* For something that carries the ACK, though not for long. */

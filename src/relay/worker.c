@@ -409,6 +409,7 @@ static const vmcConfineCall calls[] = {
     { SCMP_SYS(close), { { 0 } } },
     { SCMP_SYS(ioctl), { { 1, UINT32_MAX, SIOCOUTQ } } },
     { SCMP_SYS(getsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_SNDBUF } } },
+    { SCMP_SYS(getsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_DOMAIN } } },
     { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_SNDBUF } } },
     { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_PEEK_OFF } } },
     { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_LINGER } } },
