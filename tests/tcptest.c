@@ -497,9 +497,9 @@ static const struct {
       "> A ack=101\n" },
     { "beyond-the-window",
       CONNECT
-      "< A seq=300000 len=100\n"
+      "< A seq=500000 len=100\n"
       "> A ack=1\n"
-      "< A seq=300000 len=100\n"
+      "< A seq=500000 len=100\n"
       "= sink=0 closes=0\n" },
     { "beyond-the-window-is-cut-off",
       "< S mss=60000\n"
@@ -880,17 +880,17 @@ static const struct {
       CONNECT
       "< A seq=1 len=1000\n"
       "+ 5\n"
-      "> A ack=1001 win=32768\n"
+      "> A ack=1001 win=57344\n"
       "host room=0\n"
       "< A seq=1001 len=1003\n"
       "+ 5\n"
-      "> A ack=2004 win=32642\n"
+      "> A ack=2004 win=57218\n"
       "= write=1\n" },
     { "host-takes-less-than-it-said",
       CONNECT
       "< A seq=1 len=1000\n"
       "+ 5\n"
-      "> A ack=1001 win=32768\n"
+      "> A ack=1001 win=57344\n"
       "host shortfall=10000000\n"
       "<< A seq=1001 len=60000\n"
       "< A seq=61001 len=60000\n"

@@ -14,6 +14,7 @@
 enum {
     MSS_DEFAULT = 536,
     MSS_MIN = 88,
+    LARGE_SEGMENT = 16384,      /* bytes */
     DUPLICATES = 3,             /* ACKs that make a fast retransmission */
     GATHERED = 32768,           /* bytes that wait for the host side and are shown to it */
 };
@@ -397,14 +398,19 @@ ackWaits(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
         vmcTcpSetTimer(ep, conn, &conn->ackAt, now + DELAYED_ACK);
 }
 
-/* Two segments, or half of the window, make an ACK due; less waits for more. */
+/*
+ * Two segments, or half of the window, make an ACK due; less waits for more. Of
+ * large segments few fit into the window, and each ACK costs the guest as much
+ * as one of them: these wait for half of it.
+ */
 static void
 ackReceived(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
     uint32_t received = conn->rcvNxt - conn->rcvAcked;
     uint32_t window = conn->rcvEdge - conn->rcvAcked;
+    uint32_t segments = conn->rcvMss < LARGE_SEGMENT ? 2 * (uint32_t)conn->rcvMss : window;
 
-    if (received >= MIN(2 * (uint32_t)conn->rcvMss, window / 2))
+    if (received >= MIN(segments, window / 2))
         vmcTcpAckSoon(ep, conn);
     else
         ackWaits(ep, conn, now);
