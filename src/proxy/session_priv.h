@@ -12,9 +12,9 @@
 #include "proxy/document.h"
 #include "proxy/flow.h"
 #include "proxy/gate.h"
+#include "proxy/live.h"
 #include "proxy/memo.h"
 #include "proxy/session.h"
-#include "qemu/domain_live.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
 
@@ -167,12 +167,3 @@ void vmcListenersReply(vmcSession *session, const vmcRpcHeader *header,
                        const GByteArray *message);
 void vmcListenersTell(vmcSession *session, guint32 event, const GByteArray *domain,
                       const char *alias);
-
-/*
- * vmcLiveQuery: the channels (vmcLiveChannel *) of the running domain @uuid, as
- * its relay says, which the caller unrefs; NULL with an error.
- * vmcLiveChange: takes @removed out of it and puts @added in; each may be NULL.
- * Returns 0, or -1 with an error, all being as before then if the relay lets it.
- */
-GPtrArray *vmcLiveQuery(const char *uuid);
-int vmcLiveChange(const char *uuid, const vmcChannel *removed, const vmcChannel *added);
