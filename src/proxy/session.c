@@ -19,6 +19,7 @@
 
 #include "proxy/filter.h"
 #include "proxy/identity.h"
+#include "proxy/library.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -351,6 +352,7 @@ rest(vmcSession *session)
     vmcSourceRest(session->fromClient);
     if (session->fromDaemon)
         vmcSourceRest(session->fromDaemon);
+    vmcLibraryRest();
     malloc_trim(0);
 }
 
