@@ -383,8 +383,9 @@ waitForEvents(vmcSession *session, struct pollfd *fds)
     if (fds[EVENT_DAEMON].events == 0)
         fds[EVENT_DAEMON].fd = -1;
     do {
-        n = poll(fds, EVENT_N, timeoutOf(session));
+        n = vmcWaitPoll(&session->wait, session->turn, fds, EVENT_N, timeoutOf(session));
     } while (n < 0 && errno == EINTR);
+    session->turn = fds[EVENT_IN].revents ? VMC_WAIT_DAEMON : VMC_WAIT_CLIENT;
     if (n == 0 && !session->resting)
         rest(session);
     session->resting = n == 0;

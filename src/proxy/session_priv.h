@@ -15,6 +15,7 @@
 #include "proxy/live.h"
 #include "proxy/memo.h"
 #include "proxy/session.h"
+#include "proxy/wait.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
 
@@ -66,6 +67,8 @@ struct _vmcSession {
     vmcSink *toDaemon;
     vmcFlow *up;                /* client to daemon */
     vmcFlow *down;              /* daemon to client */
+    vmcWait wait;
+    vmcWaitTurn turn;           /* who is to speak, going by who spoke last */
     bool resting;               /* nothing happens: what memory can be was given back */
     bool clientEnded;           /* and the daemon was told */
     guint32 lastSerial;         /* of the client's calls */
