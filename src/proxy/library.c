@@ -31,31 +31,49 @@ vmcLibrarySetPath(const char *path)
 void
 vmcLibraryRest(void)
 {
-    if (library.handle)
-        dlclose(library.handle);
+    if (!library.handle)
+        return;
+    library.functions->vmcRegionEnd();
+    dlclose(library.handle);
     library.handle = NULL;
+}
+
+/* The functions of a file that was loaded; NULL with an error when they are not ours. */
+static const vmcLibrary *
+functionsOf(void *handle)
+{
+    const vmcLibrary *functions = dlsym(handle, VMC_LIBRARY_SYMBOL);
+
+    if (functions && strcmp(functions->version, PACKAGE_VERSION) == 0)
+        return functions;
+    vmcReportError(VIR_ERR_INTERNAL_ERROR,
+                   "'%s' is of another version than this vmchannel-proxy, %s: connect again",
+                   library.path, PACKAGE_VERSION);
+    return NULL;
 }
 
 /* Loads it when it is not; false with an error. */
 static bool
 load(void)
 {
+    void *handle;
+
     if (library.handle)
         return true;
-    library.handle = dlopen(library.path, RTLD_NOW | RTLD_LOCAL);
-    if (!library.handle) {
+    handle = dlopen(library.path, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
         vmcReportError(VIR_ERR_INTERNAL_ERROR, "cannot load a part of vmchannel-proxy: %s",
                        dlerror());
         return false;
     }
-    library.functions = dlsym(library.handle, VMC_LIBRARY_SYMBOL);
-    if (library.functions && strcmp(library.functions->version, PACKAGE_VERSION) == 0)
-        return true;
-    vmcLibraryRest();
-    vmcReportError(VIR_ERR_INTERNAL_ERROR,
-                   "'%s' is of another version than this vmchannel-proxy, %s: connect again",
-                   library.path, PACKAGE_VERSION);
-    return false;
+    library.functions = functionsOf(handle);
+    if (!library.functions) {
+        dlclose(handle);
+        return false;
+    }
+    library.handle = handle;
+    library.functions->vmcRegionStart();
+    return true;
 }
 
 bool

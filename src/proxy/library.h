@@ -11,6 +11,7 @@
 #include "proxy/device.h"
 #include "proxy/document.h"
 #include "proxy/live.h"
+#include "proxy/region.h"
 #include "proxy/validation.h"
 #include "qemu/domain_live.h"
 #include "qemu/domain_mask.h"
@@ -39,6 +40,8 @@
     DO(vmcLiveChange) \
     DO(vmcLiveQuery) \
     DO(vmcRecordFormat) \
+    DO(vmcRegionEnd) \
+    DO(vmcRegionStart) \
     DO(vmcValidateOurs)
 
 /* What the file has under VMC_LIBRARY_SYMBOL. */
