@@ -70,6 +70,7 @@ struct _vmcSession {
     vmcWait wait;
     vmcWaitTurn turn;           /* who is to speak, going by who spoke last */
     bool resting;               /* nothing happens: what memory can be was given back */
+    bool closed;                /* the daemon has answered the client's last call */
     bool clientEnded;           /* and the daemon was told */
     guint32 lastSerial;         /* of the client's calls */
     vmcMemo *shown;             /* the daemon's documents, as the client got them */
