@@ -9,6 +9,7 @@
 
 #include "conf/xml.h"
 #include "qemu/domain_live.h"
+#include "qemu/domain_mention.h"
 #include "qemu/domain_rewrite.h"
 #include "qemu/qemu_conf.h"
 #include "testutils.h"
@@ -476,10 +477,10 @@ testRecord(void)
         g_autofree char *stock = NULL;
 
         g_assert_cmpstr(ours, ==, records[i].ours);
-        g_assert_cmpint(vmcDomainHasRecord(records[i].stock), ==, i > 0);
+        g_assert_cmpint(vmcMentionRecord(records[i].stock), ==, i > 0);
         /* Forward, the command line says it all: so a saved image is mended. */
         stock = vmcDomainRewriteForward(ours, &options);
-        g_assert_false(vmcDomainHasRecord(stock));
+        g_assert_false(vmcMentionRecord(stock));
         if (records[i].argument)
             g_assert_nonnull(strstr(stock, records[i].argument));
         else

@@ -14,6 +14,7 @@
 
 #include "proxy/device.h"
 #include "proxy/session_priv.h"
+#include "qemu/domain_mention.h"
 #include "qemu/nic.h"
 #include "util/error.h"
 
@@ -248,7 +249,7 @@ liveDefinition(vmcSession *session, const char *stock)
     live = vmcLiveQuery(job->uuid);
     if (!live)
         return NULL;
-    if (vmcDomainHasRecord(stock))
+    if (vmcMentionRecord(stock))
         job->record = vmcRecordFormat(channels);
     return vmcDocumentsReverse(session, stock, live);
 }

@@ -13,15 +13,6 @@
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
 
-void
-vmcEmulatorQueryClear(vmcEmulatorQuery *query)
-{
-    g_free(query->virtType);
-    g_free(query->arch);
-    g_free(query->machine);
-    *query = (vmcEmulatorQuery){ 0 };
-}
-
 static bool
 hasEmulator(xmlNodePtr domain)
 {

@@ -20,7 +20,14 @@ typedef struct {
 } vmcEmulatorQuery;
 
 /* vmcEmulatorQueryClear: frees what it owns; usable with g_auto. */
-void vmcEmulatorQueryClear(vmcEmulatorQuery *query);
+static inline void
+vmcEmulatorQueryClear(vmcEmulatorQuery *query)
+{
+    g_free(query->virtType);
+    g_free(query->arch);
+    g_free(query->machine);
+    *query = (vmcEmulatorQuery){ 0 };
+}
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(vmcEmulatorQuery, vmcEmulatorQueryClear)
 
 /*

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Channels of running domains, asked of and changed by the relay that serves
- * them, through its control socket: with the proxy's rights, which are its
- * caller's.
- */
+/* Channels of running domains, through the control socket: see live.h. */
 #include <config.h>
 
+#include "proxy/live.h"
+
 #include "control/client.h"
-#include "proxy/session_priv.h"
 #include "qemu/qemu_conf.h"
 #include "util/error.h"
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "proxy/session_priv.h"
+#include "qemu/domain_mention.h"
 
 void
 vmcMendClear(vmcSession *session)
@@ -48,7 +49,7 @@ mended(vmcSession *session, vmcXdrReader *reply)
     const char *bytes = vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length);
     g_autofree char *stock = bytes ? g_strndup(bytes, length) : NULL;
     g_autofree char *xml =
-        stock && vmcDomainHasRecord(stock) ? vmcDocumentsReverse(session, stock, NULL) : NULL;
+        stock && vmcMentionRecord(stock) ? vmcDocumentsReverse(session, stock, NULL) : NULL;
 
     return xml ? vmcDocumentsForward(session, xml, false) : NULL;
 }

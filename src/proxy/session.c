@@ -19,6 +19,7 @@
 
 #include "proxy/filter.h"
 #include "proxy/identity.h"
+#include "proxy/library.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -226,11 +227,21 @@ isChangedDown(const vmcRpcHeader *header)
            (header->status == VMC_RPC_OK && procedure->replyAction != VMC_RPC_ACTION_NONE);
 }
 
+/* Whether the daemon has let the client go: that is all that it says. */
+static bool
+isFarewell(const vmcRpcHeader *header)
+{
+    return header->program == VMC_RPC_PROGRAM_REMOTE &&
+           header->procedure == VMC_RPC_CONNECT_CLOSE && header->type == VMC_RPC_REPLY &&
+           header->status == VMC_RPC_OK && header->length == VMC_RPC_HEADER_SIZE;
+}
+
 static bool
 wantsDown(void *opaque, const vmcRpcHeader *header)
 {
     vmcSession *session = opaque;
 
+    session->closed = session->closed || isFarewell(header);
     return isOurReply(session, header) || isChangedDown(header) ||
            (session->options->guard && vmcGateWantsDown(session, header));
 }
@@ -351,6 +362,7 @@ rest(vmcSession *session)
     vmcSourceRest(session->fromClient);
     if (session->fromDaemon)
         vmcSourceRest(session->fromDaemon);
+    vmcLibraryRest();
     malloc_trim(0);
 }
 
@@ -381,8 +393,9 @@ waitForEvents(vmcSession *session, struct pollfd *fds)
     if (fds[EVENT_DAEMON].events == 0)
         fds[EVENT_DAEMON].fd = -1;
     do {
-        n = poll(fds, EVENT_N, timeoutOf(session));
+        n = vmcWaitPoll(&session->wait, session->turn, fds, EVENT_N, timeoutOf(session));
     } while (n < 0 && errno == EINTR);
+    session->turn = fds[EVENT_IN].revents ? VMC_WAIT_DAEMON : VMC_WAIT_CLIENT;
     if (n == 0 && !session->resting)
         rest(session);
     session->resting = n == 0;
@@ -449,12 +462,15 @@ isDrained(const vmcSource *source, const vmcSink *sink, const vmcFlow *flow)
 
 /*
  * The client's end is passed on as such: what the daemon still has to say is
- * waited for, and its own end ends all.
+ * waited for, and its own end ends all; or its farewell, without waiting for the
+ * end, since a client that started us looks at once whether we are gone, and
+ * sleeps for 10 ms if we are not.
  */
 static bool
 isOver(vmcSession *session)
 {
     if (vmcSinkIsBroken(session->toClient) ||
+        (session->closed && !hasToWrite(session->toClient, session->down)) ||
         isDrained(session->fromDaemon, session->toClient, session->down))
         return true;
     if (session->clientEnded || vmcFlowIsWaiting(session->up) || vmcFlowIsBlocked(session->up) ||

@@ -12,9 +12,10 @@
 #include "proxy/document.h"
 #include "proxy/flow.h"
 #include "proxy/gate.h"
+#include "proxy/live.h"
 #include "proxy/memo.h"
 #include "proxy/session.h"
-#include "qemu/domain_live.h"
+#include "proxy/wait.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
 
@@ -66,7 +67,10 @@ struct _vmcSession {
     vmcSink *toDaemon;
     vmcFlow *up;                /* client to daemon */
     vmcFlow *down;              /* daemon to client */
+    vmcWait wait;
+    vmcWaitTurn turn;           /* who is to speak, going by who spoke last */
     bool resting;               /* nothing happens: what memory can be was given back */
+    bool closed;                /* the daemon has answered the client's last call */
     bool clientEnded;           /* and the daemon was told */
     guint32 lastSerial;         /* of the client's calls */
     vmcMemo *shown;             /* the daemon's documents, as the client got them */
@@ -167,12 +171,3 @@ void vmcListenersReply(vmcSession *session, const vmcRpcHeader *header,
                        const GByteArray *message);
 void vmcListenersTell(vmcSession *session, guint32 event, const GByteArray *domain,
                       const char *alias);
-
-/*
- * vmcLiveQuery: the channels (vmcLiveChannel *) of the running domain @uuid, as
- * its relay says, which the caller unrefs; NULL with an error.
- * vmcLiveChange: takes @removed out of it and puts @added in; each may be NULL.
- * Returns 0, or -1 with an error, all being as before then if the relay lets it.
- */
-GPtrArray *vmcLiveQuery(const char *uuid);
-int vmcLiveChange(const char *uuid, const vmcChannel *removed, const vmcChannel *added);

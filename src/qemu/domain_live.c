@@ -4,9 +4,8 @@
 
 #include "qemu/domain_live.h"
 
-#include <string.h>
-
 #include "conf/xml.h"
+#include "qemu/domain_mention.h"
 #include "qemu/qemu_conf.h"
 #include "util/error.h"
 
@@ -46,35 +45,9 @@ vmcRecordFormat(const GPtrArray *channels)
 }
 
 bool
-vmcDomainHasRecord(const char *xml)
-{
-    return strstr(xml, VMC_RECORD_URI) != NULL;
-}
-
-/* Whether the domain could have an attribute named id: most documents need no parser. */
-static bool
-couldHaveId(const char *xml)
-{
-    char quote = '\0';
-
-    /* Behind a prolog, the first tag is not the domain's. */
-    if (!g_str_has_prefix(xml, "<domain"))
-        return true;
-    for (const char *c = xml; *c && (quote || *c != '>'); c++) {
-        if (quote)
-            quote = *c == quote ? '\0' : quote;
-        else if (*c == '"' || *c == '\'')
-            quote = *c;
-        else if (g_ascii_isspace(*c) && g_str_has_prefix(c + 1, "id"))
-            return true;
-    }
-    return false;
-}
-
-bool
 vmcDomainIsRunning(const char *xml, char **uuid)
 {
-    g_autoptr(xmlDoc) doc = couldHaveId(xml) ? vmcXmlParse(xml) : NULL;
+    g_autoptr(xmlDoc) doc = vmcMentionId(xml) ? vmcXmlParse(xml) : NULL;
     xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
     g_autofree char *id = vmcXmlAttribute(root, "id");
     xmlNodePtr node = vmcXmlChild(root, "uuid");

@@ -44,9 +44,6 @@ char *vmcLiveAlias(const vmcChannel *channel);
 /* vmcRecordFormat: returns the record of @channels (vmcChannel *); the caller frees it. */
 char *vmcRecordFormat(const GPtrArray *channels);
 
-/* vmcDomainHasRecord: whether the domain of @xml could have a record. */
-bool vmcDomainHasRecord(const char *xml);
-
 /*
  * vmcDomainIsRunning:
  * Whether @xml is the definition of a domain as it runs: libvirt gives it an

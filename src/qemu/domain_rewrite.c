@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "conf/xml.h"
+#include "qemu/domain_mention.h"
 #include "qemu/domain_stock.h"
 #include "util/error.h"
 
@@ -42,21 +43,6 @@ domainsOf(xmlDocPtr doc)
         }
     }
     return domains;
-}
-
-/* How far a look at the bytes goes towards something of ours. */
-typedef enum {
-    MENTION_NONE,
-    MENTION_HIDDEN,             /* a character reference could hide any word */
-    MENTION_PLAIN,
-} mention;
-
-static mention
-mentions(const char *xml, const char *word)
-{
-    if (strstr(xml, "vmchannel") || strstr(xml, word))
-        return MENTION_PLAIN;
-    return strstr(xml, "&#") ? MENTION_HIDDEN : MENTION_NONE;
 }
 
 /* The channels of the stock form count as the domain's, for what must be unique. */
@@ -132,16 +118,16 @@ reverseDomain(rewriting *r, xmlNodePtr domain)
 }
 
 static char *
-rewrite(const char *xml, const vmcRewriteOptions *options, mention found,
+rewrite(const char *xml, const vmcRewriteOptions *options, vmcMention found,
         int (*direction)(rewriting *r, xmlNodePtr domain))
 {
-    g_autoptr(xmlDoc) doc = found == MENTION_NONE ? NULL : vmcXmlParse(xml);
+    g_autoptr(xmlDoc) doc = found == VMC_MENTION_NONE ? NULL : vmcXmlParse(xml);
     g_autoptr(GPtrArray) domains = doc ? domainsOf(doc) : NULL;
     g_autoptr(vmcXmlEdit) edit = NULL;
     rewriting r = { .xml = xml, .doc = doc, .options = options };
     int ret = 0;
 
-    if (!doc && found == MENTION_PLAIN)
+    if (!doc && found == VMC_MENTION_PLAIN)
         return NULL;
     if (!doc) {
         /* What we cannot read, and need not, is libvirt's to judge. */
@@ -159,13 +145,13 @@ rewrite(const char *xml, const vmcRewriteOptions *options, mention found,
 char *
 vmcDomainRewriteForward(const char *xml, const vmcRewriteOptions *options)
 {
-    return rewrite(xml, options, mentions(xml, "guestfwd"), forwardDomain);
+    return rewrite(xml, options, vmcMentionForward(xml), forwardDomain);
 }
 
 char *
 vmcDomainRewriteReverse(const char *xml, const vmcRewriteOptions *options)
 {
-    return rewrite(xml, options, mentions(xml, options->emulatorDir), reverseDomain);
+    return rewrite(xml, options, vmcMentionReverse(xml, options->emulatorDir), reverseDomain);
 }
 
 vmcDomainState

@@ -18,6 +18,7 @@
 /* The procedures of the remote program that this project calls or knows. */
 enum {
     VMC_RPC_CONNECT_OPEN = 1,
+    VMC_RPC_CONNECT_CLOSE = 2,
     VMC_RPC_DOMAIN_ATTACH_DEVICE = 8,
     VMC_RPC_DOMAIN_CREATE = 9,
     VMC_RPC_DOMAIN_DETACH_DEVICE = 13,
