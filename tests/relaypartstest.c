@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The relay's small pure parts: messages between its processes, lines, telnet,
- * the bytes kept for the guest, and the probe of a connection that the endpoint
- * does not have.
+ * the bytes kept for the guest, the room of a send buffer, and the probe of a
+ * connection that the endpoint does not have.
  */
 #include <config.h>
 
@@ -13,6 +13,7 @@
 #include "relay/ledger.h"
 #include "relay/lines.h"
 #include "relay/message.h"
+#include "relay/room.h"
 #include "relay/telnet.h"
 
 static bool
@@ -398,6 +399,42 @@ testKeptBounded(void)
     g_assert_cmpuint(pool.blocks, ==, 0);
 }
 
+/* However small a buffer is, an empty one takes anything: else nothing would ever move. */
+static void
+testRoomEmptyTakes(void)
+{
+    for (size_t size = 0; size < 1024 * 1024; size += 1000) {
+        vmcRoom room = { .size = size };
+
+        vmcRoomQueued(&room, 0);
+        vmcRoomPromise(&room);
+        for (size_t len = 1; len <= VMC_ROOM_PIECE; len *= 2)
+            g_assert_true(vmcRoomTakes(&room, len));
+    }
+}
+
+/* Small pieces wait once they would take room from what is owed, until some has come. */
+static void
+testRoomGathers(void)
+{
+    vmcRoom room = { .size = 400000 };
+    size_t promised, pieces = 0;
+
+    vmcRoomQueued(&room, 0);
+    promised = vmcRoomPromise(&room);
+    g_assert_cmpuint(promised, ==, 306250);
+    for (; vmcRoomTakes(&room, 1); pieces++)
+        vmcRoomWritten(&room, 1);
+    g_assert_cmpuint(pieces, ==, 48);
+    g_assert_true(vmcRoomTakes(&room, VMC_ROOM_PIECE));
+    vmcRoomQueued(&room, pieces * 768);
+    g_assert_true(vmcRoomTakes(&room, 1));
+    g_assert_cmpuint(vmcRoomPromise(&room), <, promised);
+    g_assert_cmpuint(room.owed, ==, promised - pieces);
+    vmcRoomQueued(&room, 2 * room.size);
+    g_assert_cmpuint(vmcRoomPromise(&room), ==, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -405,6 +442,8 @@ main(int argc, char **argv)
     g_test_add_func("/relay/kept/stream", testKeptStream);
     g_test_add_func("/relay/kept/almost-all", testKeptAlmostAll);
     g_test_add_func("/relay/kept/bounded", testKeptBounded);
+    g_test_add_func("/relay/room/empty-takes", testRoomEmptyTakes);
+    g_test_add_func("/relay/room/gathers", testRoomGathers);
     g_test_add_func("/relay/ledger/remove", testLedgerRemove);
     g_test_add_func("/relay/message/ways", testMessageWays);
     g_test_add_func("/relay/message/form", testMessageForm);

@@ -26,7 +26,10 @@ void vmcRoomQueued(vmcRoom *room, size_t queued);
 /* vmcRoomPromise: how many bytes may be promised, which are owed from then on. */
 size_t vmcRoomPromise(vmcRoom *room);
 
-/* vmcRoomTakes: whether what is owed finds room after a write of @len bytes too. */
+/*
+ * vmcRoomTakes: whether to write @len bytes at once: what is owed finds room
+ * after them too, or the buffer is empty.
+ */
 bool vmcRoomTakes(const vmcRoom *room, size_t len);
 
 /* vmcRoomWritten: @len bytes were written at once. */
