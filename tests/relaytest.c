@@ -1145,7 +1145,11 @@ streamWrite(gpointer opaque)
     return NULL;
 }
 
-/* Each guest connection gets its own bytes, each once, in their order. */
+/*
+ * Each guest connection gets its own bytes, each once, in their order. That the
+ * guest acknowledges nothing at first takes all the memory there is for what is
+ * on its way: the last connections' stay in their sockets.
+ */
 static void
 testManyStreams(const char *dir)
 {
@@ -1158,6 +1162,7 @@ testManyStreams(const char *dir)
 
     for (int i = 0; i < STREAMS; i++) {
         conns[i] = vmcLinkConnect(guest, 600);
+        conns[i]->deaf = true;
         streams[i].fd = hostAccept(listener);
         streams[i].bytes = g_malloc(STREAM_SIZE);
         for (gsize at = 0; at < STREAM_SIZE; at++)
@@ -1166,6 +1171,10 @@ testManyStreams(const char *dir)
     }
     for (int i = 0; i < STREAMS; i++)
         threads[i] = g_thread_new("stream", streamWrite, &streams[i]);
+    while (vmcLinkTurn(guest, 50))
+        continue;
+    for (int i = 0; i < STREAMS; i++)
+        conns[i]->deaf = false;
     for (int i = 0; i < STREAMS; i++) {
         g_assert_true(vmcLinkWaitBytes(conns[i], STREAM_SIZE));
         g_assert_true(vmcLinkWaitEnd(conns[i]));
@@ -1177,15 +1186,15 @@ testManyStreams(const char *dir)
     close(listener);
 }
 
-/* Sends pieces of @size until the window is shut for good; returns how many bytes. */
+/* Sends pieces of @min to @max bytes until the window is shut for good; returns how many bytes. */
 static gsize
-fillWindow(vmcLinkConn *conn, gsize size)
+fillWindow(vmcLinkConn *conn, gint32 min, gint32 max)
 {
-    g_autofree char *piece = g_strnfill(size, 'x');
+    g_autofree char *piece = g_strnfill((gsize)max, 'x');
     gsize total = 0, n;
 
     do {
-        while ((n = vmcLinkPush(conn, piece, size)) > 0)
+        while ((n = vmcLinkPush(conn, piece, (gsize)g_test_rand_int_range(min, max + 1))) > 0)
             total += n;
     } while (vmcLinkTurn(conn->guest, 100));
     return total;
@@ -1215,7 +1224,10 @@ hostTakes(int host, gsize len)
 static void
 testWindowIsKept(const char *dir)
 {
-    static const gsize sizes[] = { 1, 10, 100, 1448, 5000, 20000, 60000 };
+    static const struct { gint32 min, max; } sizes[] = {
+        { 1, 1 }, { 10, 10 }, { 100, 100 }, { 1448, 1448 }, { 5000, 5000 }, { 20000, 20000 },
+        { 60000, 60000 }, { 1, 1000 }, { 1, 65000 }, { 1, 65000 }, { 1, 65000 },
+    };
     g_autofree char *path = g_build_filename(dir, "agent", NULL);
     int listener = vmcListen(path);
     g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
@@ -1223,10 +1235,10 @@ testWindowIsKept(const char *dir)
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
         vmcLinkConn *conn = vmcLinkConnect(guest, 600);
         int host = hostAccept(listener);
-        gsize sent = fillWindow(conn, sizes[i]);
+        gsize sent = fillWindow(conn, sizes[i].min, sizes[i].max);
 
-        g_test_message("pieces of %zu: %zu bytes, of which %u are not taken", sizes[i], sent,
-                       conn->sndNxt - conn->sndUna);
+        g_test_message("pieces of %d to %d: %zu bytes, of which %u are not taken", sizes[i].min,
+                       sizes[i].max, sent, conn->sndNxt - conn->sndUna);
         g_assert_cmpuint(conn->sndUna, ==, conn->sndNxt);
         hostTakes(host, sent);
         vmcLinkSendText(conn, "and on");

@@ -16,7 +16,7 @@ enum {
     MSS_MIN = 88,
     LARGE_SEGMENT = 16384,      /* bytes */
     DUPLICATES = 3,             /* ACKs that make a fast retransmission */
-    GATHERED = 32768,           /* bytes that wait for the host side and are shown to it */
+    GATHERED = VMC_ENDPOINT_CONN_BUFFER / 2,    /* bytes that are shown to the host side again */
 };
 
 #define DELAYED_ACK (5 * VMC_TCP_MSEC)
@@ -331,22 +331,37 @@ hostWrite(vmcEndpoint *ep, vmcEndpointConn *conn, const struct iovec *iov, int n
     return n < 0 ? -1 : MIN(n, (ssize_t)len);
 }
 
-/* Writes what is in the ring; false: the host side is gone, and so is the connection. */
-static bool
-bufferWrite(vmcEndpoint *ep, vmcEndpointConn *conn)
+/*
+ * Writes what is in the ring, and @data behind it, at once. Returns how many
+ * bytes of @data were taken, or -1: the host side is gone, and so is the connection.
+ */
+static ssize_t
+writeWith(vmcEndpoint *ep, vmcEndpointConn *conn, const uint8_t *data, size_t len)
 {
     size_t first = MIN(conn->bufferLen, VMC_ENDPOINT_CONN_BUFFER - conn->bufferHead);
-    struct iovec iov[2] = {
-        { conn->buffer + conn->bufferHead, first }, { conn->buffer, conn->bufferLen - first },
+    const struct iovec parts[] = {
+        { conn->buffer + conn->bufferHead, first },
+        { conn->buffer, conn->bufferLen - first },
+        { (void *)data, len },
     };
-    ssize_t n = hostWrite(ep, conn, iov, iov[1].iov_len > 0 ? 2 : 1, conn->bufferLen);
+    struct iovec iov[G_N_ELEMENTS(parts)];
+    size_t buffered = conn->bufferLen;
+    int niov = 0;
+    ssize_t n;
 
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        if (parts[i].iov_len > 0)
+            iov[niov++] = parts[i];
+    }
+    if (niov == 0)
+        return 0;
+    n = hostWrite(ep, conn, iov, niov, buffered + len);
     if (n < 0) {
         vmcTcpAbort(ep, conn);
-        return false;
+        return -1;
     }
-    bufferTake(conn, (size_t)n);
-    return true;
+    bufferTake(conn, MIN((size_t)n, buffered));
+    return MAX(n - (ssize_t)buffered, 0);
 }
 
 /*
@@ -356,17 +371,12 @@ bufferWrite(vmcEndpoint *ep, vmcEndpointConn *conn)
 static ssize_t
 deliver(vmcEndpoint *ep, vmcEndpointConn *conn, const uint8_t *data, size_t len)
 {
-    struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
     ssize_t n = 0;
 
-    if (conn->bufferLen > 0 && conn->bufferLen + len > GATHERED && !bufferWrite(ep, conn))
+    if (conn->bufferLen == 0 || conn->bufferLen + len > GATHERED)
+        n = writeWith(ep, conn, data, len);
+    if (n < 0)
         return -1;
-    if (conn->bufferLen == 0 && len > 0)
-        n = hostWrite(ep, conn, &iov, 1, len);
-    if (n < 0) {
-        vmcTcpAbort(ep, conn);
-        return -1;
-    }
     return n + (ssize_t)bufferPut(conn, data + n, len - (size_t)n);
 }
 
@@ -386,7 +396,7 @@ void
 vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
     vmcTcpDue(ep, conn);
-    if (conn->bufferLen > 0 && bufferWrite(ep, conn))
+    if (conn->bufferLen > 0 && writeWith(ep, conn, NULL, 0) == 0)
         shutWhenDrained(ep, conn);
 }
 
