@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The relay beside what else carries bytes between a guest and a host program:
- * QEMU's guestfwd to a character device and with cmd:, a virtio-serial port, and
- * passt. One guest has them all at once, and a connection open on each; in each
- * round all are measured in a shuffled order, and ratios are taken within it.
+ * QEMU's guestfwd to a character device and with cmd:, a virtio-serial port, passt,
+ * and a floor for all relays (relaybench_floor.h). One guest has them all at once,
+ * and a connection open on each; in each round all are measured in a shuffled
+ * order, and ratios are taken within it.
  */
 #include <config.h>
 
@@ -20,13 +21,13 @@
 #include "plot.h"
 #include "process.h"
 #include "relaybench.h"
+#include "relaybench_floor.h"
 
-#define ROUNDS 7
+#define ROUNDS 15
 #define MIB (1024.0 * 1024)
 #define GIB (1024 * MIB)
 #define IDLE_SECONDS 5
 #define SETTLE (3 * G_TIME_SPAN_SECOND) /* after which no timer of the relay's runs */
-#define STALLS_MAX 5            /* of a transport that does get stuck */
 
 typedef enum {
     OURS,
@@ -34,6 +35,7 @@ typedef enum {
     GUESTFWD_CMD,
     VIRTIO_SERIAL,
     PASST,
+    FLOOR,
     TRANSPORT_LAST
 } transportKind;
 
@@ -43,13 +45,13 @@ static const struct {
     unsigned int mib;
     unsigned int echoes;
     unsigned int connections;   /* 0: has no connections */
-    bool stalls;                /* is known to get stuck now and then: asked again */
 } transports[TRANSPORT_LAST] = {
-    [OURS] = { "vmchannel", 96, 1000, 300, false },
-    [GUESTFWD] = { "guestfwd", 16, 1000, 0, false },
-    [GUESTFWD_CMD] = { "guestfwd_cmd", 16, 1000, 20, false },
-    [VIRTIO_SERIAL] = { "virtio_serial", 96, 1000, 0, false },
-    [PASST] = { "passt", 64, 1000, 200, true },
+    [OURS] = { "vmchannel", 96, 1000, 300 },
+    [GUESTFWD] = { "guestfwd", 16, 1000, 0 },
+    [GUESTFWD_CMD] = { "guestfwd_cmd", 16, 1000, 20 },
+    [VIRTIO_SERIAL] = { "virtio_serial", 96, 1000, 0 },
+    [PASST] = { "passt", 64, 1000, 200 },
+    [FLOOR] = { "floor", 96, 1000, 300 },
 };
 
 typedef enum { BULK_UP, BULK_DOWN, RTT_1, RTT_1K, CONN_RATE, OPERATION_LAST } operationKind;
@@ -71,25 +73,38 @@ static const struct {
     [CONN_RATE] = { "conn_rate", "s", "connections per second", PACE_CONNECT, 1, "us_per", 1e6 },
 };
 
-/* Ours to another's. */
+/* One's to another's. */
 static const struct {
     const char *name;
     operationKind operation;
-    transportKind other;
+    transportKind one, other;
     benchTarget target;
     double limit;
 } ratios[] = {
-    { "bulk_up", BULK_UP, GUESTFWD, BENCH_AT_LEAST, 5 },
-    { "bulk_down", BULK_DOWN, GUESTFWD, BENCH_AT_LEAST, 6 },
-    { "rtt_1", RTT_1, GUESTFWD, BENCH_AT_MOST, 1 },
-    { "rtt_1k", RTT_1K, GUESTFWD, BENCH_NO_TARGET, 0 },
-    { "conn_rate", CONN_RATE, GUESTFWD_CMD, BENCH_AT_LEAST, 15 },
-    { "bulk_up_virtio_serial", BULK_UP, VIRTIO_SERIAL, BENCH_NO_TARGET, 0 },
-    { "bulk_down_virtio_serial", BULK_DOWN, VIRTIO_SERIAL, BENCH_NO_TARGET, 0 },
-    { "bulk_up_passt", BULK_UP, PASST, BENCH_AT_LEAST, 1 },
-    { "bulk_down_passt", BULK_DOWN, PASST, BENCH_AT_LEAST, 1 },
-    { "rtt_1_passt", RTT_1, PASST, BENCH_AT_MOST, 1 },
-    { "conn_rate_passt", CONN_RATE, PASST, BENCH_AT_LEAST, 1 },
+    { "bulk_up", BULK_UP, OURS, GUESTFWD, BENCH_AT_LEAST, 5 },
+    { "bulk_down", BULK_DOWN, OURS, GUESTFWD, BENCH_AT_LEAST, 6 },
+    { "rtt_1", RTT_1, OURS, GUESTFWD, BENCH_AT_MOST, 1 },
+    { "rtt_1k", RTT_1K, OURS, GUESTFWD, BENCH_NO_TARGET, 0 },
+    { "conn_rate", CONN_RATE, OURS, GUESTFWD_CMD, BENCH_AT_LEAST, 15 },
+    { "bulk_up_virtio_serial", BULK_UP, OURS, VIRTIO_SERIAL, BENCH_NO_TARGET, 0 },
+    { "bulk_down_virtio_serial", BULK_DOWN, OURS, VIRTIO_SERIAL, BENCH_NO_TARGET, 0 },
+    { "bulk_up_passt", BULK_UP, OURS, PASST, BENCH_AT_LEAST, 1 },
+    { "bulk_down_passt", BULK_DOWN, OURS, PASST, BENCH_AT_LEAST, 1 },
+    { "rtt_1_passt", RTT_1, OURS, PASST, BENCH_AT_MOST, 1 },
+    { "conn_rate_passt", CONN_RATE, OURS, PASST, BENCH_AT_LEAST, 1 },
+    { "bulk_up_floor", BULK_UP, OURS, FLOOR, BENCH_NO_TARGET, 0 },
+    { "bulk_down_floor", BULK_DOWN, OURS, FLOOR, BENCH_NO_TARGET, 0 },
+    { "rtt_1_floor", RTT_1, OURS, FLOOR, BENCH_NO_TARGET, 0 },
+    { "conn_rate_floor", CONN_RATE, OURS, FLOOR, BENCH_NO_TARGET, 0 },
+    /* What those with a target could be at most. */
+    { "floor_bulk_up", BULK_UP, FLOOR, GUESTFWD, BENCH_NO_TARGET, 0 },
+    { "floor_bulk_down", BULK_DOWN, FLOOR, GUESTFWD, BENCH_NO_TARGET, 0 },
+    { "floor_rtt_1", RTT_1, FLOOR, GUESTFWD, BENCH_NO_TARGET, 0 },
+    { "floor_conn_rate", CONN_RATE, FLOOR, GUESTFWD_CMD, BENCH_NO_TARGET, 0 },
+    { "floor_bulk_up_passt", BULK_UP, FLOOR, PASST, BENCH_NO_TARGET, 0 },
+    { "floor_bulk_down_passt", BULK_DOWN, FLOOR, PASST, BENCH_NO_TARGET, 0 },
+    { "floor_rtt_1_passt", RTT_1, FLOOR, PASST, BENCH_NO_TARGET, 0 },
+    { "floor_conn_rate_passt", CONN_RATE, FLOOR, PASST, BENCH_NO_TARGET, 0 },
 };
 
 static const benchRow memory[] = {
@@ -106,7 +121,6 @@ typedef struct {
     GPid passtPid;
     GArray *qemu, *relay, *passt;       /* of pid_t */
     int daemon;                 /* the guest's part, a command that runs on */
-    unsigned int stalls;
 } bench;
 
 static bool
@@ -162,7 +176,8 @@ void
 relaybenchGuestRows(GArray *all)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(ratios); i++) {
-        g_autofree char *what = g_strdup_printf("to %s: %s", transports[ratios[i].other].name,
+        g_autofree char *what = g_strdup_printf("%s to %s: %s", transports[ratios[i].one].name,
+                                                transports[ratios[i].other].name,
                                                 operations[ratios[i].operation].title);
         benchRow row = { ratios[i].name, true, ratios[i].target, ratios[i].limit,
                          g_intern_string(what) };
@@ -301,6 +316,7 @@ boot(bench *b)
 {
     g_autofree char *wrapped = vmcWrapped();
     g_autofree char *program = vmcBuildPath("bench/paceguest");
+    g_autofree char *floorNetdev = relaybenchFloorNetdev(b->dir);
 
     b->guest = vmcGuestStart(
         "%s -nodefaults -vmchannel 600:unix:%s/ours -vmchannel 601:unix:%s/program"
@@ -309,9 +325,10 @@ boot(bench *b)
         "guestfwd=tcp:10.0.3.101:600-cmd:%s serve' -device virtio-net-pci,netdev=user"
         " -netdev stream,id=passt,server=off,addr.type=unix,addr.path=%s/passt"
         " -device virtio-net-pci,netdev=passt"
+        " -netdev %s -device virtio-net-pci,netdev=floor,host_mtu=65520"
         " -device virtio-serial-pci,id=serial,max_ports=2 -chardev socket,id=port,path=%s/port"
         " -device virtserialport,bus=serial.0,chardev=port,name=bench",
-        wrapped, b->dir, b->dir, b->dir, program, b->dir, b->dir);
+        wrapped, b->dir, b->dir, b->dir, program, b->dir, floorNetdev, b->dir);
     if (!b->guest)
         return -1;
     b->qemu = processSet(vmcMachinePid(vmcGuestMachine(b->guest)));
@@ -332,7 +349,8 @@ daemonStart(bench *b, unsigned int tcpPort)
         b->guest, "for p in /sys/class/virtio-ports/*; do"
         " [ $(cat $p/name) != bench ] || port=/dev/${p##*/}; done;"
         " exec /tmp/pace /tmp/bench vmchannel=10.0.2.4:600 guestfwd=10.0.3.100:600"
-        " guestfwd_cmd=10.0.3.101:600 virtio_serial=$port passt=10.0.4.2:%u", tcpPort);
+        " guestfwd_cmd=10.0.3.101:600 virtio_serial=$port passt=10.0.4.2:%u floor=%s:%u", tcpPort,
+        RELAYBENCH_FLOOR_ADDRESS, RELAYBENCH_FLOOR_PORT);
     if (vmcGuestRun(b->guest, NULL, "for i in $(seq 300); do"
                     " [ ! -p /tmp/bench.ask ] || exit 0; usleep 100000; done; exit 1") == 0)
         return 0;
@@ -355,11 +373,8 @@ ask(bench *b, transportKind transport, paceKind kind, double count, unsigned int
         seconds = g_ascii_strtod(output, NULL);
     if (seconds > 0)
         return seconds;
-    if (seconds < 0 && transports[transport].stalls && b->stalls++ < STALLS_MAX) {
-        failed("%s over %s got stuck: again", paceKinds[kind], transports[transport].name);
-        return ask(b, transport, kind, count, size);
-    }
-    failed("%s over %s: %s", paceKinds[kind], transports[transport].name, output);
+    failed("%s over %s: %s", paceKinds[kind], transports[transport].name,
+           seconds < 0 ? "it got stuck" : output);
     return -1;
 }
 
@@ -484,7 +499,7 @@ runRound(bench *b, benchReport *report)
         got[tasks[i].transport][tasks[i].operation] = value;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(ratios); i++)
-        benchReportAdd(report, ratios[i].name, got[OURS][ratios[i].operation] /
+        benchReportAdd(report, ratios[i].name, got[ratios[i].one][ratios[i].operation] /
                        got[ratios[i].other][ratios[i].operation]);
     return 0;
 }
@@ -498,7 +513,7 @@ measureAll(bench *b, benchReport *report)
     hostListen(b, "forward", serveThread);
     hostListen(b, "port", serveThread);
     hostListen(b, "program", programThread);
-    if (passtStart(b) < 0 || boot(b) < 0)
+    if (relaybenchFloorStart(b->dir) < 0 || passtStart(b) < 0 || boot(b) < 0)
         return -1;
     g_usleep(SETTLE);
     benchReportAdd(report, "idle_pss_kib", processPss(b->relay));
