@@ -27,6 +27,7 @@
 #define MIB (1024.0 * 1024)
 #define GIB (1024 * MIB)
 #define IDLE_SECONDS 5
+#define HOST_THREADS 4          /* of each host program: connections at once */
 #define SETTLE (3 * G_TIME_SPAN_SECOND) /* after which no timer of the relay's runs */
 
 typedef enum {
@@ -201,61 +202,60 @@ failed(const char *format, ...)
     fprintf(stderr, "relaybench: %s\n", text);
 }
 
-static gpointer
-serveThread(gpointer data)
+static void
+servePace(int fd)
 {
-    int fd = GPOINTER_TO_INT(data);
-
     while (paceServe(fd) == 0)
         continue;
-    close(fd);
-    return NULL;
 }
 
 /* The guest's part itself, which goes there through a channel. */
-static gpointer
-programThread(gpointer data)
+static void
+serveProgram(int fd)
 {
-    int fd = GPOINTER_TO_INT(data);
     g_autofree char *path = vmcBuildPath("bench/paceguest");
     g_autofree char *bytes = NULL;
     gsize len;
 
     if (g_file_get_contents(path, &bytes, &len, NULL))
         paceSend(fd, bytes, len);
-    close(fd);
-    return NULL;
 }
 
 typedef struct {
     int listener;
-    GThreadFunc serve;
+    void (*serve)(int fd);
 } hostProgram;
 
 static gpointer
-acceptThread(gpointer data)
+hostThread(gpointer data)
 {
-    g_autofree hostProgram *program = data;
+    const hostProgram *program = data;
     int fd;
 
-    while ((fd = accept4(program->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-        g_thread_unref(g_thread_new("host", program->serve, GINT_TO_POINTER(fd)));
+    while ((fd = accept4(program->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        program->serve(fd);
+        close(fd);
+    }
     return NULL;
 }
 
-/* Serves for as long as the program runs. */
+/*
+ * Serves for as long as the program runs, with threads that wait for the next
+ * connection: what is measured is not how one is made.
+ */
 static void
-hostServe(int listener, GThreadFunc serve)
+hostServe(int listener, void (*serve)(int fd))
 {
     hostProgram *program = g_new(hostProgram, 1);
 
     program->listener = listener;
     program->serve = serve;
-    g_thread_unref(g_thread_new("accept", acceptThread, program));
+    for (int i = 0; i < HOST_THREADS; i++)
+        g_thread_unref(g_thread_new("host", hostThread, program));
 }
 
 static void
-hostListen(const bench *b, const char *name, GThreadFunc serve)
+hostListen(const bench *b, const char *name, void (*serve)(int fd))
 {
     g_autofree char *path = g_build_filename(b->dir, name, NULL);
 
@@ -274,7 +274,7 @@ hostListenTcp(void)
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, 128) < 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) < 0)
         g_error("no TCP socket on the host: %m");
-    hostServe(fd, serveThread);
+    hostServe(fd, servePace);
     return ntohs(address.sin_port);
 }
 
@@ -509,10 +509,10 @@ measureAll(bench *b, benchReport *report)
 {
     unsigned int tcpPort = hostListenTcp();
 
-    hostListen(b, "ours", serveThread);
-    hostListen(b, "forward", serveThread);
-    hostListen(b, "port", serveThread);
-    hostListen(b, "program", programThread);
+    hostListen(b, "ours", servePace);
+    hostListen(b, "forward", servePace);
+    hostListen(b, "port", servePace);
+    hostListen(b, "program", serveProgram);
     if (relaybenchFloorStart(b->dir) < 0 || passtStart(b) < 0 || boot(b) < 0)
         return -1;
     g_usleep(SETTLE);
