@@ -108,6 +108,7 @@ socketAttach(vmcHost *host)
 
     setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
     host->room.size = (size_t)socketOption(host, SO_SNDBUF);
+    vmcRoomQueued(&host->room, 0);
     host->gathers = socketOption(host, SO_DOMAIN) == AF_UNIX;
     host->watch.ready = socketReady;
     host->watch.opaque = host;
@@ -135,11 +136,16 @@ askRoom(vmcHost *host)
     vmcRoomQueued(&host->room, (size_t)queued);
 }
 
-/* TCP gathers small pieces itself, and counts otherwise: half of it is what is safe. */
+/*
+ * There is at least what was left when the kernel was last asked, which is good
+ * enough while it is nearly all. TCP gathers small pieces itself, and counts
+ * otherwise: half of it is what is safe.
+ */
 static size_t
 socketRoom(vmcHost *host)
 {
-    askRoom(host);
+    if (host->room.free < host->room.size / 8 * 7)
+        askRoom(host);
     watchRoom(host, host->waits || host->room.free < host->room.size / 2);
     return host->gathers ? vmcRoomPromise(&host->room) : host->room.free / 2;
 }
