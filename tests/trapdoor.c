@@ -9,7 +9,7 @@
 #include "relay/link.c"
 #undef vmcLinkReceive
 
-ssize_t vmcLinkReceive(int fd, void *buf, size_t len);
+int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES]);
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -275,14 +275,16 @@ isCommand(const char *frame, size_t len, const char *command)
         memcmp(frame + strlen(prefix), command, strlen(command)) == 0;
 }
 
-ssize_t
-vmcLinkReceive(int fd, void *buf, size_t len)
+int
+vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES])
 {
-    ssize_t n = vmcLinkReceivePlain(fd, buf, len);
+    int n = vmcLinkReceivePlain(fd, frames);
 
-    for (size_t i = 0; n > 0 && i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (isCommand(buf, (size_t)n, rows[i].command))
-            rows[i].run();
+    for (int i = 0; i < n; i++) {
+        for (size_t j = 0; j < sizeof(rows) / sizeof(rows[0]); j++) {
+            if (isCommand((const char *)frames[i].bytes, frames[i].len, rows[j].command))
+                rows[j].run();
+        }
     }
     return n;
 }

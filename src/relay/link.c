@@ -31,17 +31,27 @@ vmcLinkCheck(int fd)
     return 0;
 }
 
-ssize_t
-vmcLinkReceive(int fd, void *buf, size_t len)
+int
+vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES])
 {
-    ssize_t n;
+    struct mmsghdr packets[VMC_LINK_FRAMES] = { 0 };
+    struct iovec iov[VMC_LINK_FRAMES];
+    int n, count = 0;
 
+    for (int i = 0; i < VMC_LINK_FRAMES; i++) {
+        iov[i] = (struct iovec){ frames[i].bytes, sizeof(frames[i].bytes) };
+        packets[i].msg_hdr.msg_iov = &iov[i];
+        packets[i].msg_hdr.msg_iovlen = 1;
+    }
     do
-        n = recv(fd, buf, len, MSG_DONTWAIT);
+        n = recvmmsg(fd, packets, VMC_LINK_FRAMES, MSG_DONTWAIT, NULL);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN)
-        return 0;
-    return n;
+    if (n < 0)
+        return errno == EAGAIN ? 0 : -1;
+    /* At the end of file come packets of no length. */
+    for (; count < n && packets[count].msg_len > 0; count++)
+        frames[count].len = packets[count].msg_len;
+    return count > 0 ? count : -1;
 }
 
 bool

@@ -7,17 +7,29 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
+
+#include "relay/endpoint.h"
 
 /* vmcLinkCheck: whether @fd is such a socket; 0, or -1 with an error. */
 int vmcLinkCheck(int fd);
 
+/* Frames that are taken at once, so that one call also says when no more wait. */
+#define VMC_LINK_FRAMES 2
+
+typedef struct {
+    size_t len;
+    uint8_t bytes[VMC_ENDPOINT_FRAME_MAX];
+} vmcLinkFrame;
+
 /*
- * vmcLinkReceive: takes one frame into @buf. Returns its length, 0 when QEMU
- * is gone, or -1 when no frame waits.
+ * vmcLinkReceive: takes the next frames. Returns how many, fewer than
+ * VMC_LINK_FRAMES when no more wait, or -1 when QEMU is gone and all that it
+ * had sent is taken.
  */
-ssize_t vmcLinkReceive(int fd, void *buf, size_t len);
+int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES]);
 
 /*
  * vmcLinkSend: returns whether the link, which must be non-blocking, took the

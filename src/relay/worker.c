@@ -27,8 +27,8 @@
 #include "relay/link.h"
 #include "relay/mailbox.h"
 
-/* Frames taken from the link before anything else gets its turn. */
-#define FRAMES_A_TURN 64
+/* How often frames are taken from the link before anything else gets its turn. */
+#define TAKES_A_TURN 32
 
 /*
  * How often each connection of a predecessor is probed, and how long after the
@@ -127,22 +127,29 @@ hearBroker(worker *w)
     mailboxReady(w, EPOLLIN);
 }
 
+/* Returns whether more may wait. */
+static bool
+takeFrames(worker *w)
+{
+    static vmcLinkFrame frames[VMC_LINK_FRAMES];
+    int n = vmcLinkReceive(w->link.fd, frames);
+
+    if (n < 0)
+        w->over = true;
+    if (n > 0)
+        hearBroker(w);
+    for (int i = 0; i < n; i++) {
+        vmcCaptureFrame(&w->capture, &(struct iovec){ frames[i].bytes, frames[i].len }, 1);
+        vmcEndpointInput(w->endpoint, now(), frames[i].bytes, frames[i].len);
+    }
+    return n == VMC_LINK_FRAMES;
+}
+
 static void
 receiveFrames(worker *w)
 {
-    static uint8_t frame[VMC_ENDPOINT_FRAME_MAX];
-
-    for (int i = 0; i < FRAMES_A_TURN; i++) {
-        ssize_t len = vmcLinkReceive(w->link.fd, frame, sizeof(frame));
-
-        if (len == 0)
-            w->over = true;
-        if (len <= 0)
-            return;
-        hearBroker(w);
-        vmcCaptureFrame(&w->capture, &(struct iovec){ frame, (size_t)len }, 1);
-        vmcEndpointInput(w->endpoint, now(), frame, len);
-    }
+    for (int i = 0; i < TAKES_A_TURN && takeFrames(w); i++)
+        continue;
 }
 
 static void
@@ -401,6 +408,7 @@ serve(worker *w)
  * pass descriptors: sendmsg is not among these.
  */
 static const vmcConfineCall calls[] = {
+    { SCMP_SYS(recvmmsg), { { 0 } } },
     { SCMP_SYS(recvfrom), { { 0 } } },
     { SCMP_SYS(recvmsg), { { 0 } } },
     { SCMP_SYS(writev), { { 0 } } },
