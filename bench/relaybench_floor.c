@@ -215,7 +215,7 @@ receive(floorRelay *relay, void *frame, size_t size)
 }
 
 static void
-wait(const floorRelay *relay)
+waitForLink(const floorRelay *relay)
 {
     vmcTime next = vmcEndpointNextTimer(relay->endpoint);
     struct pollfd ready = { .fd = relay->fd, .events = relay->full ? POLLIN | POLLOUT : POLLIN };
@@ -235,7 +235,7 @@ serve(gpointer data)
     for (;;) {
         vmcTime now;
 
-        wait(relay);
+        waitForLink(relay);
         now = g_get_monotonic_time();
         if (relay->full) {
             relay->full = false;        /* until the next frame that it does not take */
