@@ -513,7 +513,11 @@ measureAll(bench *b, benchReport *report)
     hostListen(b, "forward", servePace);
     hostListen(b, "port", servePace);
     hostListen(b, "program", serveProgram);
-    if (relaybenchFloorStart(b->dir) < 0 || passtStart(b) < 0 || boot(b) < 0)
+    if (relaybenchFloorStart(b->dir) < 0) {
+        failed("no socket for the floor: %s", g_strerror(errno));
+        return -1;
+    }
+    if (passtStart(b) < 0 || boot(b) < 0)
         return -1;
     g_usleep(SETTLE);
     benchReportAdd(report, "idle_pss_kib", processPss(b->relay));
