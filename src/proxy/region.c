@@ -66,16 +66,19 @@ release(void *memory)
 static void *
 resize(void *memory, size_t size)
 {
-    size_t had = isPiece(memory) ? ((pieceHeader *)memory - 1)->size : 0;
+    const pieceHeader *header;
     void *moved;
 
-    if (memory && !isPiece(memory))
+    if (!memory)
+        return allocate(size);
+    if (!isPiece(memory))
         return realloc(memory, size);
-    if (memory && size <= had)
+    header = (const pieceHeader *)memory - 1;
+    if (size <= header->size)
         return memory;
     moved = allocate(size);
-    if (moved && memory) {
-        memcpy(moved, memory, had);
+    if (moved) {
+        memcpy(moved, memory, header->size);
         release(memory);
     }
     return moved;
