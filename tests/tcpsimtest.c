@@ -639,13 +639,15 @@ takeAll(rig *r, vmcFrame *last)
 static void
 hostsTurn(rig *r, GRand *rand)
 {
+    static const uint8_t bytes[100] = "what the host has to say";
+
     for (guint i = 0; i < r->hosts->len; i++) {
         rigHost *host = g_ptr_array_index(r->hosts, i);
 
         if (!host->conn)
             continue;
         g_assert_cmpuint(host->closes, ==, 0);
-        g_byte_array_set_size(host->source, host->source->len + 100);
+        g_byte_array_append(host->source, bytes, sizeof(bytes));
         host->eof = host->eof || g_rand_int_range(rand, 0, 50) == 0;
         host->room = (size_t)g_rand_int_range(rand, 0, 3000);
         vmcEndpointConnReadable(r->ep, host->conn);
