@@ -1310,6 +1310,17 @@ testSynFlood(const char *dir)
     close(listener);
 }
 
+/* A dial that waits has two descriptors of its thread's: until it has both. */
+static guint
+waitDialling(pid_t broker, guint idle)
+{
+    gint64 end = g_get_monotonic_time() + VMC_PATIENCE * G_TIME_SPAN_MILLISECOND;
+
+    while (vmcProcessDescriptors(broker) < idle + 2 && g_get_monotonic_time() < end)
+        g_usleep(10000);
+    return vmcProcessDescriptors(broker);
+}
+
 /* A guest that opens and resets, with the host side being dialled still. */
 static void
 testGivesUpDialling(const char *dir)
@@ -1319,16 +1330,17 @@ testGivesUpDialling(const char *dir)
     g_autoptr(vmcLinkGuest) guest = NULL;
     pid_t broker;
     GArray *fds;
-    guint before;
+    guint idle, before;
 
     listen(listener, 1);
     guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s --vmchannel 601:null", path);
     broker = vmcLinkGuestPid(guest, "vmch-broker");
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    idle = vmcProcessDescriptors(broker);
     fds = fillBacklog(path);
     vmcLinkReset(vmcLinkDial(guest, 600));
-    /* What the broker answers shows that it has done what came before. */
-    g_assert_true(vmcLinkConnect(guest, 601)->connected);
-    before = vmcProcessDescriptors(broker);
+    before = waitDialling(broker, idle);
+    g_assert_cmpuint(before, ==, idle + 2);
     for (int i = 0; i < 1000; i++)
         vmcLinkReset(vmcLinkDial(guest, 600));
     /* What the broker answers shows that it has done what came before. */
