@@ -41,17 +41,12 @@ guestPath(const vmcGuest *guest, const char *name)
     return g_build_filename(guest->dir, name, NULL);
 }
 
-/*
- * The rest of the command line: what makes any machine our guest. It has one
- * CPU and could have two: QEMU's TCG translates no memory barriers where there
- * can be no second one, and a virtio device then misses a notification sooner
- * or later, and stands still.
- */
+/* The rest of the command line: what makes any machine our guest. */
 static char *
 guestOptions(const vmcGuest *guest, const char *loader)
 {
     return g_strdup_printf(
-        "-accel tcg -smp 1,maxcpus=2 -m 256 -no-reboot %s -serial file:%s/console "
+        "-accel tcg -m 256 -no-reboot %s -serial file:%s/console "
         "-device virtio-serial-pci,max_ports=2 -chardev socket,id=control,path=%s/control "
         "-device virtserialport,chardev=control,name=vmchannel.test",
         loader, guest->dir, guest->dir);
