@@ -27,12 +27,16 @@ typedef struct {
     vmcEndpoint *endpoint;
 } floorRelay;
 
-/* In a host program's place: of its guest's request, how much is still to come and to go. */
+/*
+ * In a host program's place: what its guest has asked for, as messages of so
+ * many bytes, each of which is answered with so many.
+ */
 typedef struct {
     vmcEndpointConn *conn;
     paceRequest request;
     size_t have;                /* bytes of the request that are there */
-    uint64_t expected;          /* guest bytes that belong to it, and have not come */
+    uint64_t message, answer;
+    uint64_t expected;          /* guest bytes that have not come */
     uint64_t ready;             /* host bytes that are not acknowledged */
     bool shut;                  /* no more guest bytes come */
 } floorHost;
@@ -46,37 +50,33 @@ hostBegin(floorHost *host)
 
     switch (request->kind) {
     case PACE_UP:
-        host->expected = request->count;
+        host->expected = host->message = request->count;
+        host->answer = 1;
         break;
     case PACE_DOWN:
         host->ready += request->count;
         break;
     case PACE_ECHO:
         host->expected = request->count * request->size;
+        host->message = host->answer = request->size;
         break;
     }
 }
 
-/* Messages of an echo that have not come whole. */
+/* Messages that have not come whole. */
 static uint64_t
 hostMissing(const floorHost *host)
 {
-    return (host->expected + host->request.size - 1) / host->request.size;
+    return (host->expected + host->message - 1) / host->message;
 }
 
 static void
 hostEat(floorHost *host, size_t len)
 {
-    uint64_t missing;
+    uint64_t before = hostMissing(host);
 
-    if (host->request.kind == PACE_ECHO) {
-        missing = hostMissing(host);
-        host->expected -= len;
-        host->ready += (missing - hostMissing(host)) * host->request.size;
-    } else {
-        host->expected -= len;
-        host->ready += host->expected == 0;
-    }
+    host->expected -= len;
+    host->ready += (before - hostMissing(host)) * host->answer;
 }
 
 static void

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A floor for all relays: the endpoint on a link to QEMU, with host programs
- * that are a few lines in memory. There is no other process, no host socket and
- * no broker, so what it takes is QEMU's, the guest's and one wake-up's, and no
- * relay that is a process beside QEMU takes less.
+ * A floor for the relay: its endpoint on a link to QEMU, with host programs that
+ * are a few lines in memory. There is no other process, no host socket and no
+ * broker, so what it takes is QEMU's, the guest's, the endpoint's and a wake-up's.
  */
 #pragma once
 

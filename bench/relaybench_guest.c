@@ -2,7 +2,7 @@
 /*
  * The relay beside what else carries bytes between a guest and a host program:
  * QEMU's guestfwd to a character device and with cmd:, a virtio-serial port, passt,
- * and a floor for all relays (relaybench_floor.h). One guest has them all at once,
+ * and a floor for the relay (relaybench_floor.h). One guest has them all at once,
  * and a connection open on each; in each round all are measured in a shuffled
  * order, and ratios are taken within it.
  */
@@ -97,7 +97,7 @@ static const struct {
     { "bulk_down_floor", BULK_DOWN, OURS, FLOOR, BENCH_NO_TARGET, 0 },
     { "rtt_1_floor", RTT_1, OURS, FLOOR, BENCH_NO_TARGET, 0 },
     { "conn_rate_floor", CONN_RATE, OURS, FLOOR, BENCH_NO_TARGET, 0 },
-    /* What those with a target could be at most. */
+    /* What those with a target would be, were the relay no more than its endpoint. */
     { "floor_bulk_up", BULK_UP, FLOOR, GUESTFWD, BENCH_NO_TARGET, 0 },
     { "floor_bulk_down", BULK_DOWN, FLOOR, GUESTFWD, BENCH_NO_TARGET, 0 },
     { "floor_rtt_1", RTT_1, FLOOR, GUESTFWD, BENCH_NO_TARGET, 0 },
