@@ -46,7 +46,7 @@ virt_install()
     mkdir -p "$dir/libexec/emulator/usr/bin"
     cp "$build/vmchannel-relay" "$dir/libexec/"
     cp "$build/qemu-vmchannel" "$dir/libexec/emulator/usr/bin/qemu-system-x86_64"
-    cp "$build/vmchannel-proxy" "$build/vmchannel-documents.so" "$dir/libexec/"
+    cp "$build/vmchannel-proxy" "$dir/libexec/"
     mkdir -p "$dir/libexec/docs"
     cp -r "$build/docs/schemas" "$dir/libexec/docs/"
     PATH=$dir/libexec:$PATH

@@ -64,23 +64,10 @@ show(vmcSession *session, const char *xml, const GPtrArray *live)
     return other ? other : g_strdup(xml);
 }
 
-/*
- * What depends on nothing but the document is done once for the same one; of
- * one that has nothing of ours, looking at it is cheap enough.
- */
 static char *
 reverse(const char *xml, void *opaque)
 {
-    vmcSession *session = opaque;
-    const char *known = vmcMemoFind(session->shown, xml);
-    char *other;
-
-    if (known)
-        return g_strdup(known);
-    other = show(session, xml, NULL);
-    if (strcmp(xml, other) != 0)
-        vmcMemoKeep(session->shown, xml, other);
-    return other;
+    return show(opaque, xml, NULL);
 }
 
 /* Who may not ask the relay sees what libvirt knows. */
@@ -93,7 +80,7 @@ showLive(const char *xml, void *opaque)
 
     if (strstr(xml, session->options->emulatorDir) && vmcDomainIsRunning(xml, &uuid))
         live = vmcLiveQuery(uuid);
-    return live ? show(session, xml, live) : reverse(xml, session);
+    return show(session, xml, live);
 }
 
 static char *

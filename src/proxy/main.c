@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "proxy/identity.h"
-#include "proxy/library.h"
 #include "proxy/server.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
@@ -132,28 +131,22 @@ serveStandard(const vmcSessionOptions *options)
 }
 
 /*
- * @name beside an uninstalled proxy (libvirt clears the environment of what it
- * starts), or @installed. The caller frees it.
+ * The directory that @variable says, or @name beside an uninstalled proxy (libvirt
+ * clears the environment of what it starts), or @installed. The caller frees it.
  */
-static char *
-findBeside(const char *name, const char *installed)
-{
-    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *top = self ? g_path_get_dirname(self) : NULL;
-    g_autofree char *beside = top ? g_build_filename(top, name, NULL) : NULL;
-
-    if (beside && g_file_test(beside, G_FILE_TEST_EXISTS))
-        return g_steal_pointer(&beside);
-    return g_strdup(installed);
-}
-
-/* The directory that @variable says, or else one of those. The caller frees it. */
 static char *
 findDir(const char *variable, const char *name, const char *installed)
 {
     const char *dir = g_getenv(variable);
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *top = self ? g_path_get_dirname(self) : NULL;
+    g_autofree char *beside = top ? g_build_filename(top, name, NULL) : NULL;
 
-    return dir ? g_strdup(dir) : findBeside(name, installed);
+    if (dir)
+        return g_strdup(dir);
+    if (beside && g_file_test(beside, G_FILE_TEST_EXISTS))
+        return g_steal_pointer(&beside);
+    return g_strdup(installed);
 }
 
 /* Where the client's URI does not count, and no other daemon is named: the system's. */
@@ -170,7 +163,6 @@ run(void)
 {
     g_autofree char *emulatorDir = findDir("VMCHANNEL_EMULATOR_DIR", "emulator", EMULATORDIR);
     g_autofree char *schemaDir = findDir("VMCHANNEL_SCHEMA_DIR", "docs/schemas", SCHEMADIR);
-    g_autofree char *library = findBeside(VMC_LIBRARY_FILE, PKGLIBEXECDIR "/" VMC_LIBRARY_FILE);
     g_autoptr(vmcGuard) guard = policyPath ? vmcGuardNew(policyPath, domainUuid) : NULL;
     vmcSessionOptions options = {
         .emulatorDir = emulatorDir,
@@ -185,7 +177,6 @@ run(void)
 
     if (policyPath && !guard)
         return fail();
-    vmcLibrarySetPath(library);
     signal(SIGPIPE, SIG_IGN);
     if (listenPath)
         return vmcServerListen(listenPath, &options) < 0 ? fail() : EXIT_SUCCESS;

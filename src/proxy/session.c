@@ -19,7 +19,6 @@
 
 #include "proxy/filter.h"
 #include "proxy/identity.h"
-#include "proxy/library.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -30,9 +29,6 @@
 
 /* Without any event for as long, a connection is at rest. */
 #define REST_MS 1000
-
-/* Bytes of documents that are remembered: a dozen domains or two. */
-#define SHOWN_MAX (128 * 1024)
 
 GByteArray *
 vmcSessionCallNew(vmcSession *session, guint32 procedure)
@@ -301,7 +297,6 @@ sessionInit(vmcSession *session, int in, int out, const vmcSessionOptions *optio
         .options = options, .upstream = options->upstream, .in = in, .out = out, .daemon = -1,
     };
     session->listeners = g_array_new(FALSE, FALSE, sizeof(vmcListener));
-    session->shown = vmcMemoNew(SHOWN_MAX);
     session->fromClient = vmcSourceNew(in);
     session->toClient = vmcSinkNew(out);
     session->up = vmcFlowNew(session->fromClient, NULL, session->toClient, &upHandler, session);
@@ -324,7 +319,6 @@ sessionClear(vmcSession *session)
     vmcMendClear(session);
     vmcGateClear(&session->gate);
     g_clear_pointer(&session->listeners, g_array_unref);
-    g_clear_pointer(&session->shown, vmcMemoFree);
     vmcEmulatorQueryClear(&session->query);
     g_free(session->emulator);
     g_free(session->errorMessage);
@@ -362,7 +356,6 @@ rest(vmcSession *session)
     vmcSourceRest(session->fromClient);
     if (session->fromDaemon)
         vmcSourceRest(session->fromDaemon);
-    vmcLibraryRest();
     malloc_trim(0);
 }
 
@@ -393,9 +386,8 @@ waitForEvents(vmcSession *session, struct pollfd *fds)
     if (fds[EVENT_DAEMON].events == 0)
         fds[EVENT_DAEMON].fd = -1;
     do {
-        n = vmcWaitPoll(&session->wait, session->turn, fds, EVENT_N, timeoutOf(session));
+        n = poll(fds, EVENT_N, timeoutOf(session));
     } while (n < 0 && errno == EINTR);
-    session->turn = fds[EVENT_IN].revents ? VMC_WAIT_DAEMON : VMC_WAIT_CLIENT;
     if (n == 0 && !session->resting)
         rest(session);
     session->resting = n == 0;

@@ -13,9 +13,7 @@
 #include "proxy/flow.h"
 #include "proxy/gate.h"
 #include "proxy/live.h"
-#include "proxy/memo.h"
 #include "proxy/session.h"
-#include "proxy/wait.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
 
@@ -67,13 +65,10 @@ struct _vmcSession {
     vmcSink *toDaemon;
     vmcFlow *up;                /* client to daemon */
     vmcFlow *down;              /* daemon to client */
-    vmcWait wait;
-    vmcWaitTurn turn;           /* who is to speak, going by who spoke last */
     bool resting;               /* nothing happens: what memory can be was given back */
     bool closed;                /* the daemon has answered the client's last call */
     bool clientEnded;           /* and the daemon was told */
     guint32 lastSerial;         /* of the client's calls */
-    vmcMemo *shown;             /* the daemon's documents, as the client got them */
 
     /* The job; the message that it is about is held by the flow. */
     bool busy;
