@@ -13,7 +13,7 @@
 
 #include <glib.h>
 
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_rewrite.h"
 
 #define DIR "/usr/libexec/vmchannel/emulator"
 

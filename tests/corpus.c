@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conf/xml.h"
-#include "conf/xml_edit.h"
+#include "documents/xml_edit.h"
 #include "testutils.h"
 
 static char *

@@ -12,7 +12,7 @@
 #include "conf/domain_conf.h"
 #include "conf/xml.h"
 #include "corpus.h"
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_rewrite.h"
 #include "testutils.h"
 #include "util/error.h"
 

@@ -8,10 +8,10 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "documents/domain_mask.h"
 #include "policyutils.h"
 #include "proxy/filter.h"
 #include "proxy/policy.h"
-#include "qemu/domain_mask.h"
 #include "rpc/catalogue.h"
 #include "rpc/procedure.h"
 #include "util/error.h"

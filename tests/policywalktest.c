@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "policyutils.h"
-#include "proxypeer.h"
 #include "proxy/policy.h"
+#include "proxypeer.h"
 #include "rpc/catalogue.h"
 #include "rpc/procedure.h"
 

@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_rewrite.h"
 #include "testutils.h"
 #include "util/error.h"
 

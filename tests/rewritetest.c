@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "conf/xml.h"
-#include "qemu/domain_live.h"
-#include "qemu/domain_mention.h"
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_live.h"
+#include "documents/domain_mention.h"
+#include "documents/domain_rewrite.h"
 #include "qemu/qemu_conf.h"
 #include "testutils.h"
 #include "util/error.h"

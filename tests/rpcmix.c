@@ -22,9 +22,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "proxy/document.h"
+#include "documents/capabilities.h"
+#include "documents/domain_rewrite.h"
 #include "proxypeer.h"
-#include "qemu/domain_rewrite.h"
 #include "rpc/procedure.h"
 
 #define KEEPALIVE 0x6b656570
@@ -138,7 +138,7 @@ rewrite(const char *xml, void *opaque, vmcRpcAction action)
     vmcRewriteOptions options = {
         .emulatorDir = r->stock, .withoutNic = action == VMC_RPC_ACTION_NATIVE,
     };
-    char *other = action == VMC_RPC_ACTION_ANNOUNCE ? vmcDocumentAnnounce(xml)
+    char *other = action == VMC_RPC_ACTION_ANNOUNCE ? vmcCapabilitiesAnnounce(xml)
         : action == VMC_RPC_ACTION_REVERSE ? vmcDomainRewriteReverse(xml, &options)
         : vmcDomainRewriteForward(xml, &options);
 

@@ -12,9 +12,9 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-#include "proxy/device.h"
+#include "documents/device.h"
+#include "documents/domain_mention.h"
 #include "proxy/session_priv.h"
-#include "qemu/domain_mention.h"
 #include "qemu/nic.h"
 #include "util/error.h"
 

@@ -8,9 +8,9 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "documents/domain_rewrite.h"
 #include "proxy/session_priv.h"
 #include "proxy/validation.h"
-#include "qemu/domain_rewrite.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
@@ -86,7 +86,7 @@ showLive(const char *xml, void *opaque)
 static char *
 announce(const char *xml, void *opaque G_GNUC_UNUSED)
 {
-    return vmcDocumentAnnounce(xml);
+    return vmcCapabilitiesAnnounce(xml);
 }
 
 static char *
@@ -148,7 +148,7 @@ emulatorDone(vmcSession *session, vmcXdrReader *reply)
     GByteArray *out = NULL;
     vmcRpcRewriteResult result;
 
-    session->emulator = vmcDocumentEmulator(capabilities);
+    session->emulator = vmcCapabilitiesEmulator(capabilities);
     if (!session->emulator) {
         vmcSessionFail(session);
         return;

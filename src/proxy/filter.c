@@ -7,7 +7,7 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
-#include "qemu/domain_mask.h"
+#include "documents/domain_mask.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
 

@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-#include "qemu/domain_live.h"
+#include "documents/domain_live.h"
 
 /*
  * vmcLiveQuery: the channels (vmcLiveChannel *) of the running domain @uuid, as

@@ -11,8 +11,8 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
+#include "documents/domain_mention.h"
 #include "proxy/session_priv.h"
-#include "qemu/domain_mention.h"
 
 void
 vmcMendClear(vmcSession *session)

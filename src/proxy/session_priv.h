@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "proxy/document.h"
+#include "documents/capabilities.h"
 #include "proxy/flow.h"
 #include "proxy/gate.h"
 #include "proxy/live.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_rewrite.h"
 #include "tools/command.h"
 #include "tools/connection.h"
 #include "util/error.h"

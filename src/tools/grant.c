@@ -15,9 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proxy/device.h"
+#include "documents/device.h"
+#include "documents/domain_rewrite.h"
 #include "proxy/policy.h"
-#include "qemu/domain_rewrite.h"
 #include "tools/command.h"
 #include "tools/connection.h"
 #include "util/error.h"

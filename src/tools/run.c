@@ -15,7 +15,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_rewrite.h"
 #include "tools/command.h"
 #include "tools/connection.h"
 #include "tools/embed.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_rewrite.h"
 #include "tools/command.h"
 
 static gboolean reverse;

@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "proxy/device.h"
-#include "proxy/document.h"
+#include "documents/capabilities.h"
+#include "documents/device.h"
 #include "util/error.h"
 
 #include <glib.h>
@@ -52,7 +52,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t length = strlen(domain);
     g_autofree char *device =
         length < size ? g_strndup((const char *)data + length + 1, size - length - 1) : NULL;
-    g_autofree char *announced = vmcDocumentAnnounce(domain);
+    g_autofree char *announced = vmcCapabilitiesAnnounce(domain);
     g_auto(vmcEmulatorQuery) query = { 0 };
 
     g_assert_nonnull(announced);

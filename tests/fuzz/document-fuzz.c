@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_rewrite.h"
 #include "util/error.h"
 
 #include <glib.h>

@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "documents/domain_mask.h"
 #include "proxy/filter.h"
 #include "proxy/policy.h"
-#include "qemu/domain_mask.h"
 #include "rpc/procedure.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_rewrite.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
 

@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "conf/xml_edit.h"
+#include "documents/xml_edit.h"
 
 #include <string.h>
 

@@ -9,9 +9,9 @@
 #pragma once
 
 #include "conf/domain_conf.h"
-#include "conf/xml_edit.h"
-#include "qemu/domain_live.h"
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_live.h"
+#include "documents/domain_rewrite.h"
+#include "documents/xml_edit.h"
 #include "qemu/nic.h"
 
 #define VMC_STOCK_URI "http://libvirt.org/schemas/domain/qemu/1.0"

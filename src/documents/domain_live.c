@@ -2,10 +2,10 @@
 /* Channels of a running domain, and their record: see domain_live.h. */
 #include <config.h>
 
-#include "qemu/domain_live.h"
+#include "documents/domain_live.h"
 
 #include "conf/xml.h"
-#include "qemu/domain_mention.h"
+#include "documents/domain_mention.h"
 #include "qemu/qemu_conf.h"
 #include "util/error.h"
 

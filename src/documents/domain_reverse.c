@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "conf/xml.h"
-#include "qemu/domain_stock.h"
+#include "documents/domain_stock.h"
 
 /* What the steps share. */
 typedef struct {

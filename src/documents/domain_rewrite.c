@@ -6,13 +6,13 @@
  */
 #include <config.h>
 
-#include "qemu/domain_rewrite.h"
+#include "documents/domain_rewrite.h"
 
 #include <string.h>
 
 #include "conf/xml.h"
-#include "qemu/domain_mention.h"
-#include "qemu/domain_stock.h"
+#include "documents/domain_mention.h"
+#include "documents/domain_stock.h"
 #include "util/error.h"
 
 /* Documents in which domains stand, and the elements that hold them. */

@@ -6,14 +6,14 @@
  */
 #include <config.h>
 
-#include "proxy/device.h"
+#include "documents/device.h"
 
 #include <libvirt/virterror.h>
 #include <string.h>
 
 #include "conf/domain_conf.h"
 #include "conf/xml.h"
-#include "qemu/domain_live.h"
+#include "documents/domain_live.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU

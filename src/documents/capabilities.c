@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Emulators and domain capabilities: see document.h. */
+/* Emulators and domain capabilities: see capabilities.h. */
 #include <config.h>
 
-#include "proxy/document.h"
+#include "documents/capabilities.h"
 
 #include <libvirt/virterror.h>
 #include <string.h>
@@ -64,7 +64,7 @@ vmcDocumentWantsEmulator(const char *xml, vmcEmulatorQuery *query)
 }
 
 char *
-vmcDocumentEmulator(const char *capabilities)
+vmcCapabilitiesEmulator(const char *capabilities)
 {
     g_autoptr(xmlDoc) doc = vmcXmlParse(capabilities);
     xmlNodePtr path = doc ? vmcXmlChild(xmlDocGetRootElement(doc), "path") : NULL;
@@ -105,7 +105,7 @@ announcement(void)
 }
 
 char *
-vmcDocumentAnnounce(const char *capabilities)
+vmcCapabilitiesAnnounce(const char *capabilities)
 {
     g_autoptr(xmlDoc) doc = vmcXmlParse(capabilities);
     const char *end = g_strrstr(capabilities, "</devices>");

@@ -2,7 +2,7 @@
 /* The table of what a guest may see of a domain: see domain_mask.h. */
 #include <config.h>
 
-#include "qemu/domain_mask.h"
+#include "documents/domain_mask.h"
 
 #include <string.h>
 

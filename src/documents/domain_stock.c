@@ -2,7 +2,7 @@
 /* Finds the parts of the stock form in a domain: see domain_stock.h. Edits nothing. */
 #include <config.h>
 
-#include "qemu/domain_stock.h"
+#include "documents/domain_stock.h"
 
 #include <string.h>
 

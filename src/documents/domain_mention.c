@@ -2,12 +2,12 @@
 /* A look at a document's bytes: see domain_mention.h. */
 #include <config.h>
 
-#include "qemu/domain_mention.h"
+#include "documents/domain_mention.h"
 
 #include <glib.h>
 #include <string.h>
 
-#include "qemu/domain_live.h"
+#include "documents/domain_live.h"
 
 static vmcMention
 mentions(const char *xml, const char *word)

@@ -38,15 +38,15 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(vmcEmulatorQuery, vmcEmulatorQueryClear)
 bool vmcDocumentWantsEmulator(const char *xml, vmcEmulatorQuery *query);
 
 /*
- * vmcDocumentEmulator:
+ * vmcCapabilitiesEmulator:
  * Returns the emulator that domain capabilities are about, which the caller
  * frees, or NULL with an error.
  */
-char *vmcDocumentEmulator(const char *capabilities);
+char *vmcCapabilitiesEmulator(const char *capabilities);
 
 /*
- * vmcDocumentAnnounce:
+ * vmcCapabilitiesAnnounce:
  * Returns @capabilities with our device in them when they are about a QEMU,
  * else a copy. The caller frees it.
  */
-char *vmcDocumentAnnounce(const char *capabilities);
+char *vmcCapabilitiesAnnounce(const char *capabilities);
