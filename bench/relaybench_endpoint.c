@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "relay/endpoint.h"
-#include "relay/frame.h"
+#include "endpoint/endpoint.h"
+#include "endpoint/frame.h"
 #include "relaybench.h"
 
 #define ROUNDS 9

@@ -13,9 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "endpoint/endpoint.h"
+#include "endpoint/frame.h"
 #include "pace.h"
-#include "relay/endpoint.h"
-#include "relay/frame.h"
 
 #define MTU 65520
 #define ROOM (1024 * 1024)

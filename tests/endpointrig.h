@@ -8,8 +8,8 @@
 
 #include <glib.h>
 
-#include "relay/endpoint.h"
-#include "relay/frame.h"
+#include "endpoint/endpoint.h"
+#include "endpoint/frame.h"
 
 typedef struct _rig rig;
 

@@ -7,9 +7,9 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "endpoint/dhcp.h"
+#include "endpoint/timer_heap.h"
 #include "endpointrig.h"
-#include "relay/deadline.h"
-#include "relay/dhcp.h"
 
 static const uint8_t nobody[VMC_MAC_LEN];
 

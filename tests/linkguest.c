@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "endpoint/frame.h"
 #include "machine.h"
-#include "relay/frame.h"
 
 #define SEGMENT 16000
 #define SCALE 7

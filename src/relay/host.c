@@ -26,9 +26,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "endpoint/tcp.h"
 #include "relay/mailbox.h"
 #include "relay/room.h"
-#include "relay/tcp.h"
 #include "util/fd.h"
 
 /*

@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-#include "relay/endpoint.h"
+#include "endpoint/endpoint.h"
 #include "relay/kept.h"
 #include "relay/loop.h"
 #include "relay/message.h"

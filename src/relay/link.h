@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "relay/endpoint.h"
+#include "endpoint/types.h"
 
 /* vmcLinkCheck: whether @fd is such a socket; 0, or -1 with an error. */
 int vmcLinkCheck(int fd);

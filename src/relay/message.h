@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay/endpoint.h"
-#include "relay/frame.h"
+#include "endpoint/types.h"
+#include "endpoint/frame.h"
 
 /* In the order of a conversation; the first part says who sends it. */
 typedef enum {

@@ -17,8 +17,8 @@
 
 #include <string.h>
 
-#include "relay/endpoint.h"
-#include "relay/frame.h"
+#include "endpoint/endpoint.h"
+#include "endpoint/frame.h"
 
 #include <glib.h>
 

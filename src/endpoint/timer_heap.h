@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-#include "relay/endpoint.h"
+#include "endpoint/types.h"
 
 typedef struct {
     vmcTime at;                 /* VMC_TIME_NEVER: in no heap */

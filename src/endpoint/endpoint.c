@@ -12,13 +12,13 @@
  */
 #include <config.h>
 
-#include "relay/endpoint.h"
+#include "endpoint/endpoint.h"
 
 #include <string.h>
 
-#include "relay/dhcp.h"
-#include "relay/endpoint_priv.h"
-#include "relay/tcp.h"
+#include "endpoint/dhcp.h"
+#include "endpoint/endpoint_priv.h"
+#include "endpoint/tcp.h"
 
 enum {
     ARP_REQUEST = 1,

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "relay/endpoint.h"
+#include "endpoint/types.h"
 
 enum {
     VMC_DHCP_SERVER_PORT = 67,

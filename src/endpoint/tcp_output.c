@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "relay/tcp.h"
+#include "endpoint/tcp.h"
 
 enum {
     RETRIES_MAX = 14,           /* about 85 s */

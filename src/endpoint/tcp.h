@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "relay/endpoint_priv.h"
+#include "endpoint/endpoint_priv.h"
 
 #define VMC_TCP_MSEC ((vmcTime)1000)
 #define VMC_TCP_WINDOW_MAX (448 * 1024)         /* bytes promised */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A binary heap of deadlines: see deadline.h. Pure: time is a number here. */
+/* A binary heap of deadlines: see timer_heap.h. Pure: time is a number here. */
 #include <config.h>
 
-#include "relay/deadline.h"
+#include "endpoint/timer_heap.h"
 
 static vmcDeadline *
 heapGet(const GPtrArray *heap, unsigned int slot)

@@ -7,9 +7,9 @@
 
 #include <glib.h>
 
-#include "relay/deadline.h"
-#include "relay/endpoint.h"
-#include "relay/frame.h"
+#include "endpoint/endpoint.h"
+#include "endpoint/frame.h"
+#include "endpoint/timer_heap.h"
 
 /* RFC 9293's states, but for the first: there the host side is being opened. */
 typedef enum {

@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "relay/dhcp.h"
+#include "endpoint/dhcp.h"
 
 #include <glib.h>
 #include <string.h>

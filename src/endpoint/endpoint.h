@@ -19,34 +19,10 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "endpoint/types.h"
+
 typedef struct _vmcEndpoint vmcEndpoint;
 typedef struct _vmcEndpointConn vmcEndpointConn;
-
-/* Microseconds on a clock that never goes back. */
-typedef int64_t vmcTime;
-#define VMC_TIME_NEVER INT64_MAX
-
-#define VMC_ENDPOINT_MAX_CONNS 1024     /* TIME_WAIT not counted */
-#define VMC_ENDPOINT_MAX_PENDING 64     /* dialling or half open */
-#define VMC_ENDPOINT_CONN_BUFFER 64512  /* bytes of a stalled connection; 64 KiB with all else */
-#define VMC_ENDPOINT_FRAME_MAX 65534    /* bytes, ethernet header included */
-
-typedef struct {
-    uint8_t mac[6];             /* ours */
-    struct in_addr guest;       /* the address that DHCP gives */
-    unsigned int prefix;        /* its prefix length, 8 to 31 */
-    unsigned int mtu;           /* IP bytes a frame, 576 to 65520; option 26 */
-    uint8_t secret[16];         /* random: makes initial sequence numbers */
-    bool noChecksums;           /* the link needs none: neither checked nor made */
-} vmcEndpointConfig;
-
-/* Which guest connection: the channel and the guest's side of the 4-tuple. */
-typedef struct {
-    struct in_addr address;     /* the channel's */
-    uint16_t port;              /* the channel's, host byte order */
-    struct in_addr peer;        /* the guest's */
-    uint16_t peerPort;          /* host byte order */
-} vmcEndpointTuple;
 
 /* What the host side answers to an open. */
 typedef enum {

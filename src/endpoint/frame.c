@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "relay/frame.h"
+#include "endpoint/frame.h"
 
 #include <glib.h>
 #include <string.h>

@@ -31,7 +31,7 @@
  */
 #include <config.h>
 
-#include "relay/tcp.h"
+#include "endpoint/tcp.h"
 
 #include <string.h>
 
