@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "relay/session.h"
+#include "control/monitor.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
@@ -38,7 +38,7 @@ add(void *opaque G_GNUC_UNUSED, const char *vmchannel)
 static struct json_object *
 removeChannel(void *opaque G_GNUC_UNUSED, const char *address, uint16_t port)
 {
-    g_autofree char *text = g_strdup_printf("%s:%u", address, port);
+    g_autofree char *text = g_strdup_printf("%s:%u", address ? address : "none", port);
 
     return json_object_new_string(text);
 }
@@ -104,7 +104,7 @@ static const struct {
     { "{\"execute\": \"vmchannel-add\", \"arguments\": []}",
       GENERIC(INVALID "'arguments' is an object") },
     { "{\"execute\": \"vmchannel-remove\", \"arguments\": {\"port\": 600}}",
-      "{ \"return\": \"10.0.2.4:600\" }\n" },
+      "{ \"return\": \"none:600\" }\n" },
     { "{\"execute\": \"vmchannel-remove\", \"arguments\": {\"port\": 65535, \"address\": \"10.0.2.1\"}}",
       "{ \"return\": \"10.0.2.1:65535\" }\n" },
     { "{\"execute\": \"vmchannel-remove\", \"arguments\": {\"port\": 65536}}",

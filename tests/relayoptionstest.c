@@ -4,7 +4,7 @@
 
 #include <arpa/inet.h>
 
-#include "relay/options.h"
+#include "relay/broker/options.h"
 #include "util/error.h"
 
 static vmcRelayOptions *

@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include "endpointrig.h"
-#include "relay/kept.h"
-#include "relay/ledger.h"
-#include "relay/lines.h"
-#include "relay/message.h"
-#include "relay/room.h"
-#include "relay/telnet.h"
+#include "relay/broker/conntable.h"
+#include "relay/process/ipc.h"
+#include "relay/pump/lines.h"
+#include "relay/pump/telnet.h"
+#include "relay/worker/inflight.h"
+#include "relay/worker/sndbuf.h"
 
 static bool
 check(const vmcMessage *message, unsigned int nfds, vmcMessageWay way)

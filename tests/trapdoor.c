@@ -6,7 +6,7 @@
  */
 /* The real one, by another name. */
 #define vmcLinkReceive vmcLinkReceivePlain
-#include "relay/link.c"
+#include "relay/process/link.c"
 #undef vmcLinkReceive
 
 int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES]);
@@ -22,8 +22,8 @@ int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES]);
 #include <termios.h>
 #include <unistd.h>
 
-#include "relay/child.h"
-#include "relay/message.h"
+#include "relay/process/child.h"
+#include "relay/process/ipc.h"
 #include "trapdoor.h"
 
 #define TOO_MANY 1100

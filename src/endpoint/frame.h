@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VMC_MAC_LEN 6
+#include "endpoint/types.h"
+
 #define VMC_ETHER_LEN 14        /* bytes of an ethernet header */
 #define VMC_IP_LEN 20           /* of an IP header; we know no options */
 #define VMC_TCP_LEN 20          /* of a TCP header without options */

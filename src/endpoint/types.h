@@ -13,13 +13,15 @@
 typedef int64_t vmcTime;
 #define VMC_TIME_NEVER INT64_MAX
 
+#define VMC_MAC_LEN 6
+
 #define VMC_ENDPOINT_MAX_CONNS 1024     /* TIME_WAIT not counted */
 #define VMC_ENDPOINT_MAX_PENDING 64     /* dialling or half open */
 #define VMC_ENDPOINT_CONN_BUFFER 64512  /* bytes of a stalled connection; 64 KiB with all else */
 #define VMC_ENDPOINT_FRAME_MAX 65534    /* bytes, ethernet header included */
 
 typedef struct {
-    uint8_t mac[6];             /* ours */
+    uint8_t mac[VMC_MAC_LEN];   /* ours */
     struct in_addr guest;       /* the address that DHCP gives */
     unsigned int prefix;        /* its prefix length, 8 to 31 */
     unsigned int mtu;           /* IP bytes a frame, 576 to 65520; option 26 */

@@ -16,7 +16,7 @@
  * bytes: one worker (worker.c), which speaks the guest's protocols (endpoint.c
  * and what it includes, which is pure) and moves bytes between the link and
  * sockets (host.c); and a pump (pump.c) for each channel whose host side is no
- * plain socket. They are confined (confine.c) and talk in messages (message.c,
+ * plain socket. They are confined (confine.c) and talk in messages (ipc.c,
  * mailbox.c).
  */
 #include <config.h>
@@ -30,12 +30,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "relay/broker.h"
-#include "relay/child.h"
-#include "relay/confine.h"
-#include "relay/options.h"
-#include "relay/pump.h"
-#include "relay/worker.h"
+#include "relay/broker/broker.h"
+#include "relay/broker/options.h"
+#include "relay/process/child.h"
+#include "relay/process/confine.h"
+#include "relay/pump/pump.h"
+#include "relay/worker/worker.h"
 #include "util/error.h"
 #include "util/fd.h"
 

@@ -13,7 +13,7 @@
 
 #include <json-c/json_tokener.h>
 
-#include "relay/session.h"
+#include "control/monitor.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
@@ -42,8 +42,8 @@ static struct json_object *
 removeChannel(void *opaque G_GNUC_UNUSED, const char *address, uint16_t port)
 {
     g_assert(vmcControlSessionListens(session));
-    g_assert(address && port > 0);
-    return json_object_new_string(address);
+    g_assert(port > 0);
+    return json_object_new_string(address ? address : "");
 }
 
 static struct json_object *

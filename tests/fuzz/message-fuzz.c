@@ -19,7 +19,7 @@
 
 #include <string.h>
 
-#include "relay/ledger.h"
+#include "relay/broker/conntable.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

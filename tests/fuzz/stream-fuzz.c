@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-#include "relay/lines.h"
-#include "relay/telnet.h"
+#include "relay/pump/lines.h"
+#include "relay/pump/telnet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

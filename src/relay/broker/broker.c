@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The broker: see broker.h.
+ *
+ * The worker may be the guest's by now. So each message of its is checked: its
+ * form by ipc.c, and against what is known of the worker by conntable.c. One
+ * that is not in order costs the worker its life; its successor starts from
+ * nothing but the channels and the 4-tuples of its connections, which it probes
+ * so that the guest ends them.
+ *
+ * A channel that is removed has no connection any more as soon as that is
+ * answered. The worker hears of it then, and may have asked for one just
+ * before: the ledger keeps its number, for which we have no host side.
+ */
+#include <config.h>
+
+#include "relay/broker/broker.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "qemu/qemu_conf.h"
+#include "relay/broker/channels.h"
+#include "relay/broker/conntable.h"
+#include "relay/broker/control_socket.h"
+#include "relay/process/child.h"
+#include "relay/process/link.h"
+#include "relay/process/mailbox.h"
+#include "util/error.h"
+#include "util/fd.h"
+
+#define VMC_FROM_THIS VIR_FROM_NONE
+
+/* Messages taken before anything else gets its turn. */
+#define MESSAGES_A_TURN 64
+
+/* Answers that a worker may leave unread, with the descriptors beside them. */
+#define UNREAD_MAX (VMC_LEDGER_KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
+
+/* How long a worker that fails waits for its successor, in microseconds. */
+#define BACKOFF_MIN (100 * G_TIME_SPAN_MILLISECOND)
+#define BACKOFF_MAX (10 * G_TIME_SPAN_SECOND)
+/* One that lived so long does not count as a failure in a row. */
+#define BACKOFF_RESET (60 * G_TIME_SPAN_SECOND)
+
+/* For the worker's last words, when QEMU is gone. */
+#define LEAVE_MS 300
+
+/* Between the end of a process's descriptors and its own, on a busy machine. */
+#define END_MS 1000
+
+#define READY_MS 10000
+
+/* A guest connection that has or awaits its host side; the ledger's data. */
+typedef struct {
+    vmcBroker *broker;
+    vmcBrokerChannel *channel;
+    vmcMessage asked;           /* the worker's OPEN */
+    vmcSourceRequest *request;
+    bool open;                  /* the guest's connect was answered */
+} brokerConn;
+
+struct _vmcBroker {
+    const vmcRelayOptions *options;
+    vmcLoop *loop;
+    vmcChannels *channels;
+    char *guestName;            /* in paths */
+    vmcControl *control;        /* or NULL */
+    char *withoutControl;       /* why it is NULL */
+    vmcWatch link;              /* watched for its end only */
+    vmcWatch signals;
+    bool over;                  /* QEMU is gone, or we were told to go */
+
+    vmcChild worker;
+    vmcMailbox mailbox;
+    vmcWatch letters;           /* the mailbox */
+    vmcWatch ended;             /* the worker */
+    unsigned int layers;        /* that hold, as it said; 0: not yet */
+    vmcLedger *ledger;
+    gint64 startedAt;
+    gint64 startAt;             /* when the next worker starts; 0: there is one */
+    gint64 backoff;
+
+    vmcWatch capture;           /* where the worker copies frames to; fd -1: nowhere */
+};
+
+static void
+workerPost(vmcBroker *broker, const vmcMessage *message, int fd)
+{
+    if (!vmcMailboxPost(&broker->mailbox, message, &fd, fd >= 0))
+        vmcLoopChange(broker->loop, &broker->letters, EPOLLIN | EPOLLOUT);
+}
+
+static void
+workerAnswer(vmcBroker *broker, uint32_t id, vmcMessageType type, int fd)
+{
+    vmcMessage answer = { .type = type, .id = id };
+
+    workerPost(broker, &answer, fd);
+}
+
+/* Tells who listens what became of a connection that the worker had asked for. */
+static void
+tellEvent(vmcBroker *broker, const vmcBrokerChannel *channel, const vmcMessage *message,
+          const char *event)
+{
+    char peer[INET_ADDRSTRLEN];
+    struct json_object *data;
+
+    if (!vmcControlListens(broker->control))
+        return;
+    data = vmcChannelName(channel);
+    inet_ntop(AF_INET, &message->peer, peer, sizeof(peer));
+    json_object_object_add(data, "peer-address", json_object_new_string(peer));
+    json_object_object_add(data, "peer-port", json_object_new_int(message->peerPort));
+    vmcControlEvent(broker->control, event, data);
+}
+
+static void
+channelRefused(vmcBroker *broker, vmcBrokerChannel *channel, const vmcMessage *message)
+{
+    channel->refused++;
+    tellEvent(broker, channel, message, "VMCHANNEL_REFUSED");
+}
+
+/* The guest's connect is answered, by a host program or in its place. */
+static void
+connOpened(brokerConn *conn)
+{
+    if (conn->open)
+        return;
+    conn->open = true;
+    conn->channel->open++;
+    conn->channel->opened++;
+    tellEvent(conn->broker, conn->channel, &conn->asked, "VMCHANNEL_CONNECTED");
+}
+
+static void
+connFree(gpointer opaque)
+{
+    brokerConn *conn = opaque;
+
+    vmcSourceRequestEnd(conn->request);
+    if (conn->open) {
+        conn->channel->open--;
+        tellEvent(conn->broker, conn->channel, &conn->asked, "VMCHANNEL_DISCONNECTED");
+    }
+    g_free(conn);
+}
+
+/* A host side has come for one who waited, or never will. */
+static void
+sourceAnswered(void *opaque, int fd)
+{
+    brokerConn *conn = opaque;
+
+    if (fd >= 0)
+        connOpened(conn);
+    else if (!conn->open)
+        channelRefused(conn->broker, conn->channel, &conn->asked);
+    workerAnswer(conn->broker, conn->asked.id,
+                 fd >= 0 ? VMC_MESSAGE_BROKER_OPENED : VMC_MESSAGE_BROKER_REFUSED, fd);
+}
+
+/* What the worker hears at once; DIALLING: nothing yet. */
+static const vmcMessageType answers[] = {
+    [VMC_SOURCE_DONE] = VMC_MESSAGE_BROKER_OPENED,
+    [VMC_SOURCE_REFUSED] = VMC_MESSAGE_BROKER_REFUSED,
+    [VMC_SOURCE_DIALLING] = VMC_MESSAGE_LAST,
+    [VMC_SOURCE_ACCEPTING] = VMC_MESSAGE_BROKER_ACCEPTING,
+};
+
+/* Asks the channel's host side. Returns the connection, or NULL: refused. */
+static brokerConn *
+openSource(vmcBroker *broker, vmcBrokerChannel *channel, const vmcMessage *message,
+           vmcMessageType *answer, int *fd)
+{
+    brokerConn *conn = g_new0(brokerConn, 1);
+    vmcSourceResult result;
+
+    conn->broker = broker;
+    conn->channel = channel;
+    conn->asked = *message;
+    result = vmcSourceOpen(channel->source, sourceAnswered, conn, fd, &conn->request);
+    *answer = result == VMC_SOURCE_DONE && *fd < 0 ? VMC_MESSAGE_BROKER_NULL : answers[result];
+    if (result == VMC_SOURCE_REFUSED) {
+        channelRefused(broker, channel, message);
+        g_clear_pointer(&conn, g_free);
+    } else if (result != VMC_SOURCE_DIALLING) {
+        connOpened(conn);
+    }
+    return conn;
+}
+
+static bool
+workerOpens(vmcBroker *broker, const vmcMessage *message)
+{
+    vmcMessageType answer = VMC_MESSAGE_BROKER_REFUSED;
+    vmcBrokerChannel *channel;
+    brokerConn *conn = NULL;
+    int fd = -1;
+
+    if (!vmcLedgerMayOpen(broker->ledger, message))
+        return false;
+    channel = vmcChannelsGet(broker->channels, message->channel);
+    if (channel)
+        conn = openSource(broker, channel, message, &answer, &fd);
+    vmcLedgerOpen(broker->ledger, message, conn);
+    if (answer != VMC_MESSAGE_LAST)
+        workerAnswer(broker, message->id, answer, fd);
+    return true;
+}
+
+static bool
+workerCloses(vmcBroker *broker, const vmcMessage *message)
+{
+    return vmcLedgerClose(broker->ledger, message->id);
+}
+
+/* The list may have been long, and so what was said of it. */
+static bool
+workerProbed(vmcBroker *broker, const vmcMessage *message G_GNUC_UNUSED)
+{
+    vmcLedgerProbed(broker->ledger);
+    malloc_trim(0);
+    return true;
+}
+
+static bool
+workerRemoved(vmcBroker *broker, const vmcMessage *message)
+{
+    return vmcLedgerRemoved(broker->ledger, message->channel);
+}
+
+static bool
+workerReady(vmcBroker *broker, const vmcMessage *message)
+{
+    broker->layers = message->value;
+    return true;
+}
+
+static bool (*const asked[VMC_MESSAGE_LAST])(vmcBroker *broker, const vmcMessage *message) = {
+    [VMC_MESSAGE_CHILD_READY] = workerReady,
+    [VMC_MESSAGE_WORKER_OPEN] = workerOpens,
+    [VMC_MESSAGE_WORKER_CLOSE] = workerCloses,
+    [VMC_MESSAGE_WORKER_PROBED] = workerProbed,
+    [VMC_MESSAGE_WORKER_REMOVED] = workerRemoved,
+};
+
+/* Who was killed from outside is followed at once, who fails by itself later. */
+static gint64
+nextBackoff(const vmcBroker *broker, int status, bool disobeyed)
+{
+    bool killed = WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL ||
+                                          WTERMSIG(status) == SIGTERM);
+
+    if (killed && !disobeyed)
+        return 0;
+    if (g_get_monotonic_time() - broker->startedAt > BACKOFF_RESET || broker->backoff == 0)
+        return BACKOFF_MIN;
+    return MIN(2 * broker->backoff, BACKOFF_MAX);
+}
+
+/* Ends the worker, if it has not, and lets another one follow. */
+static void
+workerEnd(vmcBroker *broker, bool disobeyed)
+{
+    int status;
+
+    vmcLoopRemove(broker->loop, &broker->letters);
+    vmcLoopRemove(broker->loop, &broker->ended);
+    vmcMailboxClose(&broker->mailbox);
+    status = vmcChildReap(&broker->worker);
+    vmcLedgerWorkerEnded(broker->ledger);
+    broker->layers = 0;
+    broker->backoff = nextBackoff(broker, status, disobeyed);
+    broker->startAt = g_get_monotonic_time() + broker->backoff;
+}
+
+static void
+workerEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    workerEnd(opaque, false);
+}
+
+static bool
+hasEnded(const vmcBroker *broker, int milliseconds)
+{
+    struct pollfd ended = { .fd = broker->worker.pidfd, .events = POLLIN };
+
+    return broker->worker.pid <= 0 || poll(&ended, 1, milliseconds) > 0;
+}
+
+/* False: the worker is out of order. */
+static bool
+takeMessages(vmcBroker *broker)
+{
+    vmcMessage message;
+    int got = 1;
+
+    for (int i = 0; i < MESSAGES_A_TURN && got > 0; i++) {
+        if (broker->mailbox.waiting.length > UNREAD_MAX)
+            return false;
+        got = vmcMailboxTake(broker->mailbox.fd, VMC_MESSAGE_FROM_WORKER, &message, NULL, NULL);
+        if (got > 0 && !asked[message.type](broker, &message))
+            return false;
+    }
+    return got >= 0;
+}
+
+static void
+lettersReady(void *opaque, uint32_t events)
+{
+    vmcBroker *broker = opaque;
+
+    if (events & EPOLLOUT && vmcMailboxFlush(&broker->mailbox))
+        vmcLoopChange(broker->loop, &broker->letters, EPOLLIN);
+    if (events & EPOLLHUP)
+        workerEnd(broker, !hasEnded(broker, END_MS));
+    else if (events & EPOLLIN && !takeMessages(broker))
+        workerEnd(broker, true);
+}
+
+/* Or that there is none any more. */
+static void
+tellCapture(vmcBroker *broker)
+{
+    vmcMessage capture = { .type = VMC_MESSAGE_BROKER_CAPTURE };
+    int fd = broker->capture.fd < 0 ? -1 : fcntl(broker->capture.fd, F_DUPFD_CLOEXEC, 0);
+
+    workerPost(broker, &capture, fd);
+}
+
+static void
+tell(void *opaque, const vmcMessage *message)
+{
+    workerPost(opaque, message, -1);
+}
+
+static void
+tellWorker(vmcBroker *broker)
+{
+    const vmcRelayOptions *options = broker->options;
+    vmcMessage network = { .type = VMC_MESSAGE_BROKER_NETWORK, .id = options->prefix,
+                           .value = options->mtu, .peer = options->guest.s_addr };
+    vmcMessage tally = { .type = VMC_MESSAGE_BROKER_TALLY };
+    vmcMessage serve = { .type = VMC_MESSAGE_BROKER_SERVE };
+
+    workerPost(broker, &network, -1);
+    workerPost(broker, &tally, fcntl(vmcChannelsTallyFd(broker->channels), F_DUPFD_CLOEXEC, 0));
+    vmcLedgerTell(broker->ledger, tell, broker);
+    if (broker->capture.fd >= 0)
+        tellCapture(broker);
+    workerPost(broker, &serve, -1);
+}
+
+static int
+workerStart(vmcBroker *broker)
+{
+    int mailbox;
+
+    broker->startAt = 0;
+    broker->startedAt = g_get_monotonic_time();
+    if (vmcChildStart(&broker->worker, "--worker", broker->link.fd, &mailbox) < 0)
+        return -1;
+    vmcMailboxOpen(&broker->mailbox, mailbox);
+    broker->letters = (vmcWatch){ mailbox, lettersReady, broker };
+    broker->ended = (vmcWatch){ broker->worker.pidfd, workerEnded, broker };
+    if (vmcLoopAdd(broker->loop, &broker->letters, EPOLLIN) < 0 ||
+        vmcLoopAdd(broker->loop, &broker->ended, EPOLLIN) < 0)
+        return -1;
+    tellWorker(broker);
+    return 0;
+}
+
+static struct json_object *
+queryChannels(void *opaque)
+{
+    const vmcBroker *broker = opaque;
+
+    return vmcChannelsDescribe(broker->channels);
+}
+
+/* The worker reads what it is told here before it reads another frame. */
+static void
+tellAtOnce(vmcBroker *broker, const vmcMessage *message)
+{
+    workerPost(broker, message, -1);
+    __atomic_fetch_add(&vmcChannelsTally(broker->channels)->told, 1, __ATOMIC_RELEASE);
+}
+
+static struct json_object *
+addLive(void *opaque, const char *value)
+{
+    vmcBroker *broker = opaque;
+    vmcChannel *def = vmcQemuChannelParse(value);
+    vmcBrokerChannel *channel = def ? vmcChannelsAddLive(broker->channels, def) : NULL;
+    vmcMessage told = { .type = VMC_MESSAGE_BROKER_CHANNEL };
+
+    if (!channel)
+        return NULL;
+    told.channel = channel->number;
+    told.address = inet_addr(def->address);
+    told.port = (uint16_t)def->port;
+    tellAtOnce(broker, &told);
+    return vmcChannelName(channel);
+}
+
+static struct json_object *
+removeLive(void *opaque, const char *address, uint16_t port)
+{
+    vmcBroker *broker = opaque;
+    vmcMessage told = { .type = VMC_MESSAGE_BROKER_REMOVE };
+    vmcBrokerChannel *channel;
+
+    if (!address)
+        address = VMC_CHANNEL_DEFAULT_ADDRESS;
+    channel = vmcChannelsFind(broker->channels, address, port);
+    if (!channel) {
+        vmcReportError(VIR_ERR_INVALID_ARG, "no vmchannel has the address '%s' and the port '%u'",
+                       address, port);
+        return NULL;
+    }
+    told.channel = channel->number;
+    vmcChannelsRemove(broker->channels, channel);
+    if (broker->worker.pid > 0)
+        tellAtOnce(broker, &told);
+    else
+        vmcLedgerRemoved(broker->ledger, told.channel);
+    return json_object_new_object();
+}
+
+/* Whoever looked on has gone. */
+static void
+captureEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    vmcBroker *broker = opaque;
+
+    vmcLoopRemove(broker->loop, &broker->capture);
+    vmcFdClose(&broker->capture.fd);
+    tellCapture(broker);
+}
+
+/*
+ * The worker writes to one end of a socket, the client reads the other: so no
+ * byte of the guest's comes here, and the file is the client's own.
+ */
+static struct json_object *
+capture(void *opaque, int *fd)
+{
+    vmcBroker *broker = opaque;
+    int pair[2];
+
+    if (broker->capture.fd >= 0) {
+        vmcReportError(VIR_ERR_OPERATION_INVALID, "%s", "the guest's frames are being captured");
+        return NULL;
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+        vmcReportSystemError(errno, "cannot capture");
+        return NULL;
+    }
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    shutdown(pair[0], SHUT_RD);
+    broker->capture = (vmcWatch){ pair[0], captureEnded, broker };
+    if (vmcLoopAdd(broker->loop, &broker->capture, 0) < 0) {
+        vmcFdClose(&broker->capture.fd);
+        close(pair[1]);
+        return NULL;
+    }
+    tellCapture(broker);
+    *fd = pair[1];
+    return json_object_new_object();
+}
+
+static const vmcControlOps controlOps = {
+    .query = queryChannels, .add = addLive, .remove = removeLive, .capture = capture,
+};
+
+static void
+linkEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    vmcBroker *broker = opaque;
+
+    broker->over = true;
+}
+
+/* Signals that would end us: as events, so that our sockets are removed. */
+static int
+watchSignals(vmcBroker *broker)
+{
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) {
+        vmcReportSystemError(errno, "cannot watch signals");
+        return -1;
+    }
+    broker->signals = (vmcWatch){ fd, linkEnded, broker };
+    return vmcLoopAdd(broker->loop, &broker->signals, EPOLLIN);
+}
+
+/* Its bytes are the worker's; that it has ended shows without reading any. */
+static int
+watchLink(vmcBroker *broker)
+{
+    int fd = broker->options->linkFd;
+
+    if (vmcLinkCheck(fd) < 0)
+        return -1;
+    broker->link = (vmcWatch){ fd, linkEnded, broker };
+    return vmcLoopAdd(broker->loop, &broker->link, 0);
+}
+
+/* Each connection is a descriptor of the worker's, and there may be many. */
+static void
+raiseLimit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int
+prepare(vmcBroker *broker, const int keep[2])
+{
+    const vmcRelayOptions *options = broker->options;
+
+    raiseLimit();
+    broker->loop = vmcLoopNew();
+    if (!broker->loop || vmcChildInit() < 0 || watchLink(broker) < 0 || watchSignals(broker) < 0)
+        return -1;
+    broker->guestName = options->uuid ? g_strdup(options->uuid)
+        : options->name ? g_strdup(options->name) : g_strdup_printf("%d", (int)getpid());
+    broker->channels = vmcChannelsNew(broker->loop, options, broker->guestName, broker->ledger);
+    if (!broker->channels)
+        return -1;
+    for (unsigned int i = 0; i < options->channels->len; i++) {
+        if (!vmcChannelsAdd(broker->channels, options->channels->pdata[i], keep))
+            return -1;
+    }
+    if (workerStart(broker) < 0)
+        return -1;
+    /* The guest can do without, where nobody may write to the folder. */
+    broker->control = vmcControlNew(broker->loop, broker->guestName, &controlOps, broker);
+    if (!broker->control)
+        broker->withoutControl = g_strdup(vmcErrorLast()->message);
+    return 0;
+}
+
+vmcBroker *
+vmcBrokerNew(const vmcRelayOptions *options, const int keep[2])
+{
+    vmcBroker *broker = g_new0(vmcBroker, 1);
+
+    broker->options = options;
+    broker->link.fd = broker->signals.fd = broker->mailbox.fd = broker->worker.pidfd = -1;
+    broker->capture.fd = -1;
+    broker->ledger = vmcLedgerNew(connFree);
+    if (prepare(broker, keep) < 0)
+        g_clear_pointer(&broker, vmcBrokerFree);
+    return broker;
+}
+
+void
+vmcBrokerFree(vmcBroker *broker)
+{
+    if (!broker)
+        return;
+    g_clear_pointer(&broker->control, vmcControlFree);
+    if (broker->worker.pid > 0) {
+        vmcMailboxClose(&broker->mailbox);
+        vmcChildReap(&broker->worker);
+    }
+    vmcChannelsFree(broker->channels);
+    vmcLedgerFree(broker->ledger);
+    vmcLoopFree(broker->loop);
+    g_free(broker->guestName);
+    g_free(broker->withoutControl);
+    vmcFdClose(&broker->capture.fd);
+    vmcFdClose(&broker->signals.fd);
+    vmcFdClose(&broker->link.fd);
+    g_free(broker);
+}
+
+static bool
+isReady(const vmcBroker *broker)
+{
+    for (unsigned int i = 0; i < vmcChannelsEnd(broker->channels); i++) {
+        const vmcBrokerChannel *channel = vmcChannelsGet(broker->channels, i);
+
+        if (channel && !vmcSourceIsReady(channel->source))
+            return false;
+    }
+    return broker->layers != 0;
+}
+
+unsigned int
+vmcBrokerReady(vmcBroker *broker)
+{
+    gint64 end = g_get_monotonic_time() + READY_MS * G_TIME_SPAN_MILLISECOND;
+
+    while (!isReady(broker) && broker->worker.pid > 0 && g_get_monotonic_time() < end) {
+        if (vmcLoopTurn(broker->loop, MAX(end - g_get_monotonic_time(), 0)) < 0)
+            return 0;
+    }
+    if (isReady(broker))
+        return broker->layers;
+    vmcReportError(VIR_ERR_OPERATION_FAILED, "%s",
+                   "the relay's processes cannot be confined: is seccomp available?");
+    return 0;
+}
+
+const char *
+vmcBrokerReport(const vmcBroker *broker, unsigned int number)
+{
+    const vmcBrokerChannel *channel = vmcChannelsGet(broker->channels, number);
+
+    return channel ? vmcSourceReport(channel->source) : NULL;
+}
+
+const char *
+vmcBrokerWithoutControl(const vmcBroker *broker)
+{
+    return broker->withoutControl;
+}
+
+static int64_t
+untilStart(const vmcBroker *broker)
+{
+    return broker->startAt == 0 ? -1 : MAX(broker->startAt - g_get_monotonic_time(), 0);
+}
+
+void
+vmcBrokerServe(vmcBroker *broker)
+{
+    while (!broker->over) {
+        if (broker->startAt != 0 && untilStart(broker) == 0 && workerStart(broker) < 0) {
+            workerEnd(broker, true);
+            continue;
+        }
+        if (vmcLoopTurn(broker->loop, untilStart(broker)) < 0)
+            break;
+    }
+    /* The next guest of that name may be about to start. */
+    g_clear_pointer(&broker->control, vmcControlFree);
+    /* The worker sees QEMU's end too, and what QEMU had sent before it. */
+    hasEnded(broker, LEAVE_MS);
+}

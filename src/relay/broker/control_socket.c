@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The control socket: see control_socket.h. Who may connect is decided by the
+ * permissions of the socket and its folder alone.
+ */
+#include <config.h>
+
+#include "relay/broker/control_socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "util/error.h"
+#include "util/fd.h"
+#include "util/rundir.h"
+
+#define VMC_FROM_THIS VIR_FROM_NONE
+
+#define CLIENTS_MAX 16
+#define BACKLOG 16
+
+/* Bytes of a client's that are read at once. */
+#define READ_SIZE 4096
+
+/* Bytes that wait for a client. With more its commands wait, and events are lost. */
+#define UNREAD_MAX 65536
+
+/* Group too: the folder's, where that is set-group-id (as /run/vmchannel is). */
+#define SOCKET_MODE 0660
+#define FOLDER_MODE 0700
+
+/* A line for a client, and what goes with its first byte. */
+typedef struct {
+    char *text;
+    size_t len;
+    size_t sent;
+    int fd;                     /* -1: none */
+} controlLine;
+
+typedef struct {
+    vmcControl *control;
+    vmcWatch watch;
+    vmcControlSession *session;
+    char input[READ_SIZE];      /* read, and not yet given to the session */
+    size_t inputStart, inputLen;
+    GQueue lines;               /* of controlLine */
+    size_t unread;              /* bytes in them */
+    uint64_t lost;              /* events since the last that it got */
+} controlClient;
+
+struct _vmcControl {
+    vmcLoop *loop;
+    const vmcControlOps *ops;
+    void *opaque;
+    char *path;
+    struct stat made;           /* the socket file that we made */
+    vmcWatch listener;
+    GPtrArray *clients;         /* of controlClient */
+};
+
+static void
+lineFree(controlLine *line)
+{
+    vmcFdClose(&line->fd);
+    g_free(line->text);
+    g_free(line);
+}
+
+static void
+clientFree(controlClient *client)
+{
+    controlLine *line;
+
+    vmcLoopRemove(client->control->loop, &client->watch);
+    vmcFdClose(&client->watch.fd);
+    while ((line = g_queue_pop_head(&client->lines)))
+        lineFree(line);
+    vmcControlSessionFree(client->session);
+    vmcLoopDefer(client->control->loop, client);
+}
+
+/* As send(), with the descriptor of the line if that has not gone yet. */
+static ssize_t
+sendSome(int fd, controlLine *line)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } rights = { .space = { 0 } };
+    struct iovec iov = { line->text + line->sent, line->len - line->sent };
+    struct msghdr packet = { .msg_iov = &iov, .msg_iovlen = 1 };
+    ssize_t n;
+
+    if (line->fd >= 0) {
+        rights.align.cmsg_level = SOL_SOCKET;
+        rights.align.cmsg_type = SCM_RIGHTS;
+        rights.align.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&rights.align), &line->fd, sizeof(int));
+        packet.msg_control = &rights;
+        packet.msg_controllen = sizeof(rights);
+    }
+    do
+        n = sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        vmcFdClose(&line->fd);
+    return n;
+}
+
+/* Sends what the client takes now. */
+static void
+flush(controlClient *client)
+{
+    controlLine *line;
+
+    while ((line = g_queue_peek_head(&client->lines))) {
+        ssize_t n = sendSome(client->watch.fd, line);
+
+        if (n < 0)
+            return;             /* no room; or it is gone, which its end tells */
+        line->sent += (size_t)n;
+        client->unread -= (size_t)n;
+        if (line->sent < line->len)
+            return;
+        g_queue_pop_head(&client->lines);
+        lineFree(line);
+    }
+}
+
+/* Takes over @text. */
+static void
+post(controlClient *client, char *text, int fd)
+{
+    controlLine *line = g_new0(controlLine, 1);
+
+    line->text = text;
+    line->len = strlen(text);
+    line->fd = fd;
+    client->unread += line->len;
+    g_queue_push_tail(&client->lines, line);
+}
+
+static void
+postEvent(controlClient *client, const char *name, struct json_object *data)
+{
+    post(client, vmcControlEventLine(name, data, g_get_real_time()), -1);
+}
+
+/* What was lost is told where it is missing, once there is room again. */
+static void
+tellLost(controlClient *client)
+{
+    struct json_object *data;
+
+    if (client->lost == 0 || client->unread > UNREAD_MAX / 2)
+        return;
+    data = json_object_new_object();
+    json_object_object_add(data, "count", json_object_new_uint64(client->lost));
+    client->lost = 0;
+    postEvent(client, "VMCHANNEL_EVENTS_LOST", data);
+}
+
+/* Has the session do what has come, as long as the client reads its answers. */
+static void
+obey(controlClient *client)
+{
+    while (client->inputLen > 0 && client->unread <= UNREAD_MAX) {
+        const char *data = client->input + client->inputStart;
+        size_t len = client->inputLen;
+        int fd;
+        char *answer = vmcControlSessionInput(client->session, &data, &len, &fd);
+
+        client->inputStart += client->inputLen - len;
+        client->inputLen = len;
+        if (answer)
+            post(client, answer, fd);
+        flush(client);
+    }
+}
+
+/* Waits for what can go on: its reading, or what it has to say. */
+static void
+watch(controlClient *client)
+{
+    uint32_t events = client->lines.length > 0 ? EPOLLOUT : 0;
+
+    if (client->inputLen == 0 && client->unread <= UNREAD_MAX)
+        events |= EPOLLIN;
+    vmcLoopChange(client->control->loop, &client->watch, events);
+}
+
+static void
+goOn(controlClient *client)
+{
+    flush(client);
+    tellLost(client);
+    obey(client);
+    flush(client);
+    watch(client);
+}
+
+static void
+clientReady(void *opaque, uint32_t events)
+{
+    controlClient *client = opaque;
+    ssize_t n = -1;
+
+    if (events & EPOLLIN && client->inputLen == 0) {
+        n = recv(client->watch.fd, client->input, sizeof(client->input), MSG_DONTWAIT);
+        client->inputStart = 0;
+        client->inputLen = (size_t)MAX(n, 0);
+    }
+    if (n == 0 || (n < 0 && events & (EPOLLHUP | EPOLLERR)))
+        g_ptr_array_remove_fast(client->control->clients, client);
+    else
+        goOn(client);
+}
+
+/* One client too many: it hears why. */
+static void
+turnAway(int fd)
+{
+    g_autofree char *line = NULL;
+
+    vmcReportError(VIR_ERR_OPERATION_INVALID, "%d clients have the control socket already",
+                   CLIENTS_MAX);
+    line = vmcControlErrorLine();
+    send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+}
+
+static void
+clientNew(vmcControl *control, int fd)
+{
+    controlClient *client = g_new0(controlClient, 1);
+
+    client->control = control;
+    client->watch = (vmcWatch){ fd, clientReady, client };
+    client->session = vmcControlSessionNew(control->ops, control->opaque);
+    if (vmcLoopAdd(control->loop, &client->watch, EPOLLIN) < 0) {
+        clientFree(client);
+        return;
+    }
+    g_ptr_array_add(control->clients, client);
+    post(client, vmcControlSessionGreeting(), -1);
+    goOn(client);
+}
+
+/* Edge-triggered: where no descriptor is to be had, the next client asks again. */
+static void
+listenerReady(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    vmcControl *control = opaque;
+    int fd;
+
+    while ((fd = accept4(control->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        if (control->clients->len >= CLIENTS_MAX)
+            turnAway(fd);
+        else
+            clientNew(control, fd);
+    }
+}
+
+/*
+ * Listens at a name of its own first, then puts that in the place of @path:
+ * whoever has a guest's name last has its socket, and none is ever missing.
+ */
+static int
+listenAt(vmcControl *control)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    g_autofree char *aside = g_strdup_printf("%s.%d", control->path, (int)getpid());
+    int fd;
+
+    if (g_strlcpy(address.sun_path, aside, sizeof(address.sun_path)) >= sizeof(address.sun_path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    fd = control->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    unlink(aside);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -1;
+    if (chmod(aside, SOCKET_MODE) == 0 && listen(fd, BACKLOG) == 0 &&
+        lstat(aside, &control->made) == 0 && rename(aside, control->path) == 0)
+        return 0;
+    unlink(aside);
+    return -1;
+}
+
+/* The path of the socket, in a folder that is there. */
+static int
+prepare(vmcControl *control, const char *name)
+{
+    g_autofree char *folder = vmcRunDirOwn();
+    g_autofree char *file = g_strdup_printf("%s.sock", name);
+
+    g_strdelimit(file, "/", '_');
+    control->path = g_build_filename(folder, file, NULL);
+    if (g_mkdir_with_parents(folder, FOLDER_MODE) < 0 || listenAt(control) < 0) {
+        vmcReportSystemError(errno, "no control socket '%s'", control->path);
+        return -1;
+    }
+    control->listener.ready = listenerReady;
+    control->listener.opaque = control;
+    return vmcLoopAdd(control->loop, &control->listener, EPOLLIN | EPOLLET);
+}
+
+vmcControl *
+vmcControlNew(vmcLoop *loop, const char *name, const vmcControlOps *ops, void *opaque)
+{
+    vmcControl *control = g_new0(vmcControl, 1);
+
+    control->loop = loop;
+    control->ops = ops;
+    control->opaque = opaque;
+    control->listener.fd = -1;
+    control->clients = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))clientFree);
+    if (prepare(control, name) < 0)
+        g_clear_pointer(&control, vmcControlFree);
+    return control;
+}
+
+/* Another relay may have taken the path over meanwhile. */
+static void
+removeSocket(const vmcControl *control)
+{
+    struct stat now;
+
+    if (control->made.st_ino != 0 && lstat(control->path, &now) == 0 &&
+        now.st_ino == control->made.st_ino && now.st_dev == control->made.st_dev)
+        unlink(control->path);
+}
+
+void
+vmcControlFree(vmcControl *control)
+{
+    if (!control)
+        return;
+    removeSocket(control);
+    if (control->listener.ready)
+        vmcLoopRemove(control->loop, &control->listener);
+    vmcFdClose(&control->listener.fd);
+    g_ptr_array_unref(control->clients);
+    g_free(control->path);
+    vmcLoopDefer(control->loop, control);
+}
+
+bool
+vmcControlListens(const vmcControl *control)
+{
+    for (unsigned int i = 0; control && i < control->clients->len; i++) {
+        const controlClient *client = control->clients->pdata[i];
+
+        if (vmcControlSessionListens(client->session))
+            return true;
+    }
+    return false;
+}
+
+void
+vmcControlEvent(vmcControl *control, const char *name, struct json_object *data)
+{
+    for (unsigned int i = 0; i < control->clients->len; i++) {
+        controlClient *client = control->clients->pdata[i];
+
+        if (!vmcControlSessionListens(client->session))
+            continue;
+        tellLost(client);
+        if (client->lost > 0 || client->unread > UNREAD_MAX) {
+            client->lost++;
+            continue;
+        }
+        postEvent(client, name, json_object_get(data));
+        flush(client);
+        watch(client);
+    }
+    json_object_put(data);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The relay's command line: see options.h.
+ *
+ * Pure: opens nothing, starts nothing.
+ */
+#include <config.h>
+
+#include "relay/broker/options.h"
+
+#include <arpa/inet.h>
+
+#include "qemu/nic.h"
+#include "qemu/qemu_conf.h"
+#include "util/error.h"
+
+#define VMC_FROM_THIS VIR_FROM_NONE
+
+#define PREFIX_MIN 8
+#define PREFIX_MAX 31
+
+static int
+parseNumber(const char *value, unsigned int min, unsigned int max, unsigned int *number)
+{
+    guint64 parsed;
+
+    if (!g_ascii_string_to_unsigned(value, 10, min, max, &parsed, NULL))
+        return -1;
+    *number = parsed;
+    return 0;
+}
+
+static int
+parseLinkFd(vmcRelayOptions *options, const char *value)
+{
+    unsigned int fd;
+
+    if (parseNumber(value, 3, G_MAXINT, &fd) < 0)
+        return -1;
+    options->linkFd = fd;
+    return 0;
+}
+
+static int
+parseNetwork(vmcRelayOptions *options, const char *value)
+{
+    g_auto(GStrv) parts = g_strsplit(value, "/", 2);
+
+    if (g_strv_length(parts) != 2 || inet_pton(AF_INET, parts[0], &options->guest) != 1)
+        return -1;
+    return parseNumber(parts[1], PREFIX_MIN, PREFIX_MAX, &options->prefix);
+}
+
+static int
+parseMtu(vmcRelayOptions *options, const char *value)
+{
+    return parseNumber(value, VMC_NIC_MTU_MIN, VMC_NIC_MTU_MAX, &options->mtu);
+}
+
+static int
+parseName(vmcRelayOptions *options, const char *value)
+{
+    g_free(options->name);
+    options->name = g_strdup(value);
+    return 0;
+}
+
+static int
+parseUuid(vmcRelayOptions *options, const char *value)
+{
+    g_free(options->uuid);
+    options->uuid = g_strdup(value);
+    return 0;
+}
+
+static int
+parseDebug(vmcRelayOptions *options, const char *value)
+{
+    int word = vmcSwitchFromString(value);
+
+    options->debug = word == VMC_SWITCH_ON;
+    return word == VMC_SWITCH_ON || word == VMC_SWITCH_OFF ? 0 : -1;
+}
+
+static int
+parseChannel(vmcRelayOptions *options, const char *value)
+{
+    vmcChannel *channel = vmcQemuChannelParse(value);
+
+    if (!channel)
+        return -1;
+    g_ptr_array_add(options->channels, channel);
+    return 0;
+}
+
+/* Each option, and what it accepts; NULL: its parser reports by itself. */
+static const struct {
+    const char *name;
+    int (*parse)(vmcRelayOptions *options, const char *value);
+    const char *accepted;
+} rows[] = {
+    { "--link-fd", parseLinkFd, "the number of an open descriptor" },
+    { "--network", parseNetwork, "ADDRESS/PREFIX of the guest, with a prefix of 8 to 31" },
+    { "--mtu", parseMtu, "576 to 65520" },
+    { "--name", parseName, NULL },
+    { "--uuid", parseUuid, NULL },
+    { "--debug", parseDebug, "on or off" },
+    { "--vmchannel", parseChannel, NULL },
+};
+
+static int
+parseOption(vmcRelayOptions *options, const char *name, const char *value)
+{
+    size_t i = 0;
+
+    while (i < G_N_ELEMENTS(rows) && !g_str_equal(rows[i].name, name))
+        i++;
+    if (i == G_N_ELEMENTS(rows)) {
+        vmcReportError(VIR_ERR_INVALID_ARG, "unknown option '%s'", name);
+        return -1;
+    }
+    if (!value) {
+        vmcReportError(VIR_ERR_INVALID_ARG, "option '%s' needs a value", name);
+        return -1;
+    }
+    if (rows[i].parse(options, value) == 0)
+        return 0;
+    if (rows[i].accepted)
+        vmcReportError(VIR_ERR_INVALID_ARG, "%s '%s': accepted is %s", name, value,
+                       rows[i].accepted);
+    return -1;
+}
+
+vmcRelayOptions *
+vmcRelayOptionsParse(const char *const *argv)
+{
+    g_autoptr(vmcRelayOptions) options = g_new0(vmcRelayOptions, 1);
+
+    options->channels =
+        g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))vmcChannelFree);
+    for (argv++; *argv; argv += 2) {
+        if (parseOption(options, argv[0], argv[1]) < 0)
+            return NULL;
+    }
+    if (options->linkFd == 0 || options->prefix == 0 || options->mtu == 0) {
+        vmcReportError(VIR_ERR_INVALID_ARG, "%s",
+                       "the options '--link-fd', '--network' and '--mtu' are needed");
+        return NULL;
+    }
+    return g_steal_pointer(&options);
+}
+
+void
+vmcRelayOptionsFree(vmcRelayOptions *options)
+{
+    if (!options)
+        return;
+    g_free(options->name);
+    g_free(options->uuid);
+    g_ptr_array_unref(options->channels);
+    g_free(options);
+}

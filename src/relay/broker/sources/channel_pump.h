@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The broker's hold on the pump of one channel: starts it, hands it
+ * connections, and starts another when it has died. No byte of them passes
+ * through here.
+ */
+#pragma once
+
+#include "relay/process/ipc.h"
+#include "relay/process/loop.h"
+
+typedef struct _vmcFeed vmcFeed;
+
+/*
+ * vmcFeedNew: @log (or -1) is where the pump also writes what passes; the
+ * feed's to close. Returns NULL with an error.
+ * vmcFeedFree: the pump ends by itself when what it has is written, or soon.
+ */
+vmcFeed *vmcFeedNew(vmcLoop *loop, int log);
+void vmcFeedFree(vmcFeed *feed);
+
+/* vmcFeedLayers: those that confine the pump (confine.h); 0: not ready, or dead. */
+unsigned int vmcFeedLayers(const vmcFeed *feed);
+
+/*
+ * vmcFeedAdd:
+ * Has the pump move bytes between a new socket, which is returned for the
+ * worker, and the host side: written to @out, read from @in; -1 where there is
+ * none, and never @in alone. They stay the caller's. Returns -1 when there is no pump to be had.
+ */
+int vmcFeedAdd(vmcFeed *feed, vmcPumpKind kind, int in, int out);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Messages between the relay's processes: see ipc.h. Holds no opinion on
+ * what is answered.
+ *
+ * Pure: works on the bytes that it is given.
+ */
+#include <config.h>
+
+#include "relay/process/ipc.h"
+
+#include <string.h>
+
+/* Parts of a message that are not zero in each of its kind. */
+enum {
+    USES_ID = 1 << 0,
+    USES_CHANNEL = 1 << 1,
+    USES_VALUE = 1 << 2,
+    USES_LOCAL = 1 << 3,        /* the channel's address and port */
+    USES_PEER = 1 << 4,         /* the guest's */
+    USES_MAC = 1 << 5,
+};
+
+static const struct {
+    unsigned int ways;          /* bits of vmcMessageWay */
+    unsigned int uses;
+    unsigned int fdsMin, fdsMax;
+} rows[] = {
+#define WAY(name) (1u << VMC_MESSAGE_ ## name)
+    [VMC_MESSAGE_CHILD_READY] = { WAY(FROM_WORKER) | WAY(FROM_PUMP), USES_VALUE, 0, 0 },
+    [VMC_MESSAGE_WORKER_OPEN] = {
+        WAY(FROM_WORKER), USES_ID | USES_CHANNEL | USES_LOCAL | USES_PEER | USES_MAC, 0, 0 },
+    [VMC_MESSAGE_WORKER_CLOSE] = { WAY(FROM_WORKER), USES_ID, 0, 0 },
+    [VMC_MESSAGE_WORKER_PROBED] = { WAY(FROM_WORKER), 0, 0, 0 },
+    [VMC_MESSAGE_WORKER_REMOVED] = { WAY(FROM_WORKER), USES_CHANNEL, 0, 0 },
+    [VMC_MESSAGE_BROKER_NETWORK] = { WAY(TO_WORKER), USES_ID | USES_VALUE | USES_PEER, 0, 0 },
+    [VMC_MESSAGE_BROKER_TALLY] = { WAY(TO_WORKER), 0, 1, 1 },
+    [VMC_MESSAGE_BROKER_CHANNEL] = { WAY(TO_WORKER), USES_CHANNEL | USES_LOCAL, 0, 0 },
+    [VMC_MESSAGE_BROKER_REMOVE] = { WAY(TO_WORKER), USES_CHANNEL, 0, 0 },
+    [VMC_MESSAGE_BROKER_KNOWN] = { WAY(TO_WORKER), USES_LOCAL | USES_PEER | USES_MAC, 0, 0 },
+    [VMC_MESSAGE_BROKER_SERVE] = { WAY(TO_WORKER), 0, 0, 0 },
+    [VMC_MESSAGE_BROKER_OPENED] = { WAY(TO_WORKER), USES_ID, 0, 1 },
+    [VMC_MESSAGE_BROKER_NULL] = { WAY(TO_WORKER), USES_ID, 0, 0 },
+    [VMC_MESSAGE_BROKER_ACCEPTING] = { WAY(TO_WORKER), USES_ID, 0, 0 },
+    [VMC_MESSAGE_BROKER_REFUSED] = { WAY(TO_WORKER), USES_ID, 0, 0 },
+    [VMC_MESSAGE_BROKER_CAPTURE] = { WAY(TO_WORKER), 0, 0, 1 },
+    [VMC_MESSAGE_BROKER_PUMP] = { WAY(TO_PUMP), USES_VALUE, 0, VMC_MESSAGE_FDS },
+    [VMC_MESSAGE_BROKER_LOG] = { WAY(TO_PUMP), 0, 1, 1 },
+#undef WAY
+};
+_Static_assert(sizeof(rows) / sizeof(rows[0]) == VMC_MESSAGE_LAST, "each message has a row");
+
+/* Clears what a message with these uses may say. */
+static void
+clearUsed(vmcMessage *message, unsigned int uses)
+{
+    message->type = 0;
+    if (uses & USES_ID)
+        message->id = 0;
+    if (uses & USES_CHANNEL)
+        message->channel = 0;
+    if (uses & USES_VALUE)
+        message->value = 0;
+    if (uses & USES_LOCAL)
+        message->address = message->port = 0;
+    if (uses & USES_PEER)
+        message->peer = message->peerPort = 0;
+    if (uses & USES_MAC)
+        memset(message->mac, 0, sizeof(message->mac));
+}
+
+bool
+vmcMessageCheck(const void *data, size_t len, unsigned int nfds, vmcMessageWay way)
+{
+    static const vmcMessage zero;
+    vmcMessage message;
+    uint32_t type;
+
+    if (len != sizeof(message))
+        return false;
+    memcpy(&message, data, sizeof(message));
+    type = message.type;
+    if (type >= VMC_MESSAGE_LAST || !(rows[type].ways & 1u << way))
+        return false;
+    if (nfds < rows[type].fdsMin || nfds > rows[type].fdsMax)
+        return false;
+    clearUsed(&message, rows[type].uses);
+    return memcmp(&message, &zero, sizeof(message)) == 0;
+}
+
+void
+vmcMessageSetTuple(vmcMessage *message, const vmcEndpointTuple *tuple)
+{
+    message->address = tuple->address.s_addr;
+    message->port = tuple->port;
+    message->peer = tuple->peer.s_addr;
+    message->peerPort = tuple->peerPort;
+}
+
+void
+vmcMessageGetTuple(const vmcMessage *message, vmcEndpointTuple *tuple)
+{
+    tuple->address.s_addr = message->address;
+    tuple->port = message->port;
+    tuple->peer.s_addr = message->peer;
+    tuple->peerPort = message->peerPort;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The link's system calls: see link.h. Looks into no frame. */
+#include <config.h>
+
+#include "relay/process/link.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "util/error.h"
+
+#define VMC_FROM_THIS VIR_FROM_NONE
+
+int
+vmcLinkCheck(int fd)
+{
+    int type = 0;
+    socklen_t len = sizeof(type);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0) {
+        vmcReportSystemError(errno, "link descriptor %d", fd);
+        return -1;
+    }
+    if (type != SOCK_SEQPACKET) {
+        vmcReportError(VIR_ERR_INVALID_ARG,
+                       "link descriptor %d is no SOCK_SEQPACKET socket", fd);
+        return -1;
+    }
+    return 0;
+}
+
+int
+vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES])
+{
+    struct mmsghdr packets[VMC_LINK_FRAMES] = { 0 };
+    struct iovec iov[VMC_LINK_FRAMES];
+    int n, count = 0;
+
+    for (int i = 0; i < VMC_LINK_FRAMES; i++) {
+        iov[i] = (struct iovec){ frames[i].bytes, sizeof(frames[i].bytes) };
+        packets[i].msg_hdr.msg_iov = &iov[i];
+        packets[i].msg_hdr.msg_iovlen = 1;
+    }
+    do
+        n = recvmmsg(fd, packets, VMC_LINK_FRAMES, MSG_DONTWAIT, NULL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? 0 : -1;
+    /* At the end of file come packets of no length. */
+    for (; count < n && packets[count].msg_len > 0; count++)
+        frames[count].len = packets[count].msg_len;
+    return count > 0 ? count : -1;
+}
+
+bool
+vmcLinkSend(int fd, const struct iovec *iov, int niov)
+{
+    ssize_t n;
+
+    do
+        n = writev(fd, iov, niov);
+    while (n < 0 && errno == EINTR);
+    /* When QEMU is gone the frame has no reader: the read side hears of it. */
+    return n >= 0 || errno != EAGAIN;
+}
+
+bool
+vmcLinkBusy(int fd)
+{
+    int queued = 0;
+
+    return ioctl(fd, SIOCOUTQ, &queued) == 0 && queued > 0;
+}

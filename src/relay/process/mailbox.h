@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One end of the socket between the broker and another process of the relay.
+ * The broker never waits for the other side: what does not fit is kept. The
+ * others may wait for the broker, and pass no descriptors.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "relay/process/ipc.h"
+
+/* The broker's end. */
+typedef struct {
+    int fd;                     /* -1: closed */
+    GQueue waiting;             /* letters that the socket has no room for */
+} vmcMailbox;
+
+void vmcMailboxOpen(vmcMailbox *mailbox, int fd);
+void vmcMailboxClose(vmcMailbox *mailbox);
+
+/*
+ * vmcMailboxPost: sends, or keeps, a message with @nfds descriptors, which are
+ * the mailbox's from now on. vmcMailboxFlush sends what was kept; call it when
+ * the socket is writable. Both return whether nothing is kept any more.
+ */
+bool vmcMailboxPost(vmcMailbox *mailbox, const vmcMessage *message, const int *fds,
+                    unsigned int nfds);
+bool vmcMailboxFlush(vmcMailbox *mailbox);
+
+/* vmcMailboxTell: the other processes' way; waits for room. */
+void vmcMailboxTell(int fd, const vmcMessage *message);
+
+/*
+ * vmcMailboxTake:
+ * The next message that came @way: 1; 0: none waits; -1: the other side is gone
+ * or sent something else. With @fds its descriptors are the caller's, *@nfds of
+ * them, close-on-exec; none, when this process has no room for all of them.
+ * Without, there must be none and the kernel drops any.
+ */
+int vmcMailboxTake(int fd, vmcMessageWay way, vmcMessage *message, int fds[VMC_MESSAGE_FDS],
+                   unsigned int *nfds);

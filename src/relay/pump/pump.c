@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The pump of one channel: see pump.h. It takes guest bytes for what they are,
+ * bytes, but for telnet's and lines' own modules, and is confined like the
+ * worker.
+ *
+ * Each connection has a buffer for each direction, which exists while bytes
+ * wait; nothing is read while its buffer has some. So a host side that stalls
+ * stops its own connection and no other. Files may block: that is why each
+ * channel has a pump of its own.
+ */
+#include <config.h>
+
+#include "relay/pump/pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "relay/process/child.h"
+#include "relay/process/confine.h"
+#include "relay/process/loop.h"
+#include "relay/process/mailbox.h"
+#include "relay/pump/lines.h"
+#include "relay/pump/telnet.h"
+#include "util/error.h"
+#include "util/fd.h"
+
+#define VMC_FROM_THIS VIR_FROM_NONE
+
+enum {
+    CHUNK = 16384,              /* bytes taken at once */
+    DATAGRAM_OUT = 8192,        /* of the guest's bytes in one datagram */
+    DATAGRAM_IN = 65536,
+    SHARED_CHUNK = 4096,        /* what a pipe that is writable takes without blocking */
+    CONNS_MAX = 2048,           /* half of them over for their guests, at least */
+    ROUNDS = 16,                /* chunks of one connection before the next's turn */
+};
+
+/* How long what waits may still flow out after QEMU's end. */
+#define LEAVE_US 500000
+
+typedef struct {
+    bool halfClose;             /* an end of file can be passed on to the host */
+    bool alone;                 /* the next guest waits until this one is done */
+    bool shared;                /* may block: asked with poll() first */
+    bool datagram;
+    bool lines;
+    bool inOnce;                /* not read any more once it was written */
+    bool telnet;
+} pumpTraits;
+
+static const pumpTraits kinds[VMC_PUMP_LAST] = {
+    [VMC_PUMP_SOCKET] = { .halfClose = true },
+    [VMC_PUMP_TELNET_CLIENT] = { .halfClose = true, .telnet = true },
+    [VMC_PUMP_TELNET_SERVER] = { .halfClose = true, .telnet = true },
+    [VMC_PUMP_DEVICE] = { .alone = true },
+    [VMC_PUMP_STDIO] = { .alone = true, .shared = true },
+    [VMC_PUMP_FIFO] = { .alone = true, .inOnce = true },
+    [VMC_PUMP_DATAGRAM] = { .alone = true, .datagram = true },
+    [VMC_PUMP_FILE] = { .lines = true },
+    [VMC_PUMP_NULL] = { .halfClose = false },
+};
+
+typedef struct pump pump;
+
+typedef struct {
+    pump *owner;
+    const pumpTraits *kind;
+    vmcWatch guest;             /* the worker's socket */
+    vmcWatch in;                /* the host side, -1 where there is nothing to read */
+    vmcWatch out;               /* -1: bytes are dropped */
+    GByteArray *up;             /* to the host, or NULL */
+    GByteArray *down;           /* to the guest, or NULL */
+    bool started;
+    bool guestEnd;              /* the guest has sent its last byte */
+    bool guestGone;             /* and reads no more */
+    bool hostEnd;               /* the host has sent its last byte */
+    bool shutUp, shutDown;      /* which was passed on */
+    vmcTelnet telnet;
+} pumpConn;
+
+struct pump {
+    vmcLoop *loop;
+    vmcWatch mailbox;
+    GQueue conns;               /* of pumpConn, oldest first */
+    GQueue again;               /* of those, who had more than their turn */
+    int log;                    /* or -1 */
+    bool written;               /* the host side, by anyone */
+    bool leaving;               /* the broker is gone */
+    gint64 leaveAt;             /* microseconds */
+};
+
+static uint8_t scratch[DATAGRAM_IN];
+
+static GByteArray **
+buffer(GByteArray **array)
+{
+    if (!*array)
+        *array = g_byte_array_new();
+    return array;
+}
+
+static void
+bufferTake(GByteArray **array, gsize n)
+{
+    g_byte_array_remove_range(*array, 0, (guint)n);
+    if ((*array)->len == 0)
+        g_clear_pointer(array, g_byte_array_unref);
+}
+
+static gsize
+bufferLen(const GByteArray *array)
+{
+    return array ? array->len : 0;
+}
+
+/* The log may fail: the channel goes on without. */
+static void
+logBytes(pump *p, const uint8_t *bytes, gsize len)
+{
+    while (p->log >= 0 && len > 0) {
+        ssize_t n = write(p->log, bytes, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            vmcFdClose(&p->log);
+            return;
+        }
+        bytes += n;
+        len -= (gsize)n;
+    }
+}
+
+/* Whether a descriptor whose blocking others decide can be used now. */
+static bool
+isReady(const pumpConn *conn, int fd, short event)
+{
+    struct pollfd one = { .fd = fd, .events = event };
+
+    return !conn->kind->shared || poll(&one, 1, 0) > 0;
+}
+
+/* As read(), with -1 only for failures and @none for "nothing now". */
+static ssize_t
+readSome(const pumpConn *conn, int fd, gsize len, bool *none)
+{
+    ssize_t n;
+
+    *none = false;
+    if (fd != conn->guest.fd && !isReady(conn, fd, POLLIN)) {
+        *none = true;
+        return -1;
+    }
+    do
+        n = read(fd, scratch, len);
+    while (n < 0 && errno == EINTR);
+    *none = n < 0 && errno == EAGAIN;
+    return n;
+}
+
+/* Writes all of @len bytes to a file, or fails. */
+static ssize_t
+writeFile(int fd, const uint8_t *bytes, gsize len)
+{
+    gsize done = 0;
+
+    while (done < len) {
+        ssize_t n = write(fd, bytes + done, len - done);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -1;
+        done += (gsize)n;
+    }
+    return (ssize_t)done;
+}
+
+/* A datagram that cannot be sent is lost, as datagrams are. */
+static ssize_t
+writeDatagram(int fd, const uint8_t *bytes, gsize len)
+{
+    gsize one = MIN(len, DATAGRAM_OUT);
+    ssize_t n;
+
+    do
+        n = write(fd, bytes, one);
+    while (n < 0 && errno == EINTR);
+    return n < 0 && errno == EAGAIN ? -1 : (ssize_t)one;
+}
+
+static ssize_t
+writeHost(pumpConn *conn, const uint8_t *bytes, gsize len)
+{
+    int fd = conn->out.fd;
+
+    conn->owner->written = true;
+    if (fd < 0)
+        return (ssize_t)len;
+    if (conn->kind->lines)
+        return writeFile(fd, bytes, len);
+    if (conn->kind->datagram)
+        return writeDatagram(fd, bytes, len);
+    if (conn->kind->shared)
+        len = MIN(len, SHARED_CHUNK);
+    if (!isReady(conn, fd, POLLOUT)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return write(fd, bytes, len);
+}
+
+static void
+connFree(pumpConn *conn)
+{
+    pump *p = conn->owner;
+    vmcWatch *watches[] = { &conn->guest, &conn->in, &conn->out };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(watches); i++) {
+        if (watches[i]->ready)
+            vmcLoopRemove(p->loop, watches[i]);
+        vmcFdClose(&watches[i]->fd);
+    }
+    g_clear_pointer(&conn->up, g_byte_array_unref);
+    g_clear_pointer(&conn->down, g_byte_array_unref);
+    g_queue_remove(&p->conns, conn);
+    g_queue_remove(&p->again, conn);
+    vmcLoopDefer(p->loop, conn);
+}
+
+/* Takes the guest's next bytes into the buffer. Returns whether something came. */
+static bool
+takeFromGuest(pumpConn *conn)
+{
+    bool none;
+    ssize_t n;
+
+    if (conn->guestEnd)
+        return false;
+    n = readSome(conn, conn->guest.fd, CHUNK, &none);
+    if (none)
+        return false;
+    if (n <= 0) {
+        conn->guestEnd = true;
+        return true;
+    }
+    logBytes(conn->owner, scratch, (gsize)n);
+    if (conn->kind->telnet)
+        vmcTelnetSend(scratch, (gsize)n, *buffer(&conn->up));
+    else
+        g_byte_array_append(*buffer(&conn->up), scratch, (guint)n);
+    return true;
+}
+
+/* How many of the waiting bytes may go to the host. */
+static gsize
+upReady(const pumpConn *conn)
+{
+    gsize len = bufferLen(conn->up);
+
+    return conn->kind->lines && len > 0
+               ? vmcLinesReady((const char *)conn->up->data, len, conn->guestEnd) : len;
+}
+
+/* Nothing of the guest's can be delivered any more. */
+static void
+loseHost(pumpConn *conn)
+{
+    g_clear_pointer(&conn->up, g_byte_array_unref);
+    conn->guestEnd = conn->guestGone = true;
+}
+
+/* One step guest to host. Returns whether it moved something. */
+static bool
+stepUp(pumpConn *conn)
+{
+    gsize len = upReady(conn);
+    ssize_t n;
+
+    if (len == 0)
+        return takeFromGuest(conn);
+    do
+        n = writeHost(conn, conn->up->data, len);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return false;
+    if (n < 0) {
+        loseHost(conn);
+        return true;
+    }
+    bufferTake(&conn->up, (gsize)n);
+    return true;
+}
+
+static bool
+readsHost(const pumpConn *conn)
+{
+    return !conn->hostEnd && conn->in.fd >= 0 &&
+        !(conn->kind->inOnce && conn->owner->written);
+}
+
+static bool
+takeFromHost(pumpConn *conn)
+{
+    bool none;
+    ssize_t n;
+
+    if (!readsHost(conn))
+        return false;
+    n = readSome(conn, conn->in.fd, conn->kind->datagram ? DATAGRAM_IN : CHUNK, &none);
+    if (none)
+        return false;
+    if (conn->kind->datagram && n <= 0)
+        return true;            /* empty, or an ICMP error: the next one counts */
+    if (n <= 0) {
+        conn->hostEnd = true;
+        return true;
+    }
+    if (conn->kind->telnet)
+        vmcTelnetReceive(&conn->telnet, scratch, (gsize)n, *buffer(&conn->down),
+                         *buffer(&conn->up));
+    else
+        g_byte_array_append(*buffer(&conn->down), scratch, (guint)n);
+    logBytes(conn->owner, conn->down->data, conn->down->len);
+    return true;
+}
+
+/* One step host to guest. Returns whether it moved something. */
+static bool
+stepDown(pumpConn *conn)
+{
+    ssize_t n;
+
+    if (bufferLen(conn->down) == 0)
+        return takeFromHost(conn);
+    n = send(conn->guest.fd, conn->down->data, conn->down->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return errno == EINTR;
+    if (n < 0) {
+        n = conn->down->len;
+        conn->hostEnd = true;   /* nobody reads it */
+    }
+    bufferTake(&conn->down, (gsize)n);
+    return true;
+}
+
+/* Passes on the ends of file that are due. */
+static void
+passEnds(pumpConn *conn)
+{
+    if (conn->guestEnd && bufferLen(conn->up) == 0 && !conn->shutUp && conn->kind->halfClose) {
+        shutdown(conn->out.fd, SHUT_WR);
+        conn->shutUp = true;
+    }
+    if (conn->hostEnd && bufferLen(conn->down) == 0 && !conn->shutDown) {
+        shutdown(conn->guest.fd, SHUT_WR);
+        conn->shutDown = true;
+    }
+}
+
+static bool
+isDone(const pumpConn *conn)
+{
+    if (!conn->guestEnd || bufferLen(conn->up) > 0)
+        return false;
+    if (conn->guestGone || conn->owner->leaving || !conn->kind->halfClose)
+        return true;
+    return conn->hostEnd && bufferLen(conn->down) == 0;
+}
+
+static void
+runLater(pumpConn *conn)
+{
+    GQueue *again = &conn->owner->again;
+
+    if (!g_queue_find(again, conn))
+        g_queue_push_tail(again, conn);
+}
+
+static void startNext(pump *p);
+
+static void
+connRun(pumpConn *conn)
+{
+    pump *p = conn->owner;
+    int round = 0;
+    bool moved = true;
+
+    while (moved && round++ < ROUNDS) {
+        bool up = stepUp(conn);
+        bool down = stepDown(conn);
+
+        moved = up || down;
+        if (conn->up && conn->up->len == 0)
+            g_clear_pointer(&conn->up, g_byte_array_unref);
+        if (conn->down && conn->down->len == 0)
+            g_clear_pointer(&conn->down, g_byte_array_unref);
+    }
+    passEnds(conn);
+    if (isDone(conn)) {
+        connFree(conn);
+        startNext(p);
+    } else if (moved) {
+        runLater(conn);
+    }
+}
+
+static void
+guestReady(void *opaque, uint32_t events)
+{
+    pumpConn *conn = opaque;
+
+    if (events & (EPOLLHUP | EPOLLERR))
+        conn->guestGone = true;
+    connRun(conn);
+}
+
+static void
+connReady(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    connRun(opaque);
+}
+
+/* What cannot be watched (a file, /dev/null) is always ready. */
+static void
+watchFd(pumpConn *conn, vmcWatch *watch, void (*ready)(void *, uint32_t), uint32_t events)
+{
+    if (watch->fd < 0)
+        return;
+    watch->ready = ready;
+    watch->opaque = conn;
+    if (vmcLoopAdd(conn->owner->loop, watch, events) < 0)
+        watch->ready = NULL;
+}
+
+/* Edge-triggered, since each run goes on until nothing moves. */
+static void
+connStart(pumpConn *conn)
+{
+    conn->started = true;
+    watchFd(conn, &conn->guest, guestReady, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    watchFd(conn, &conn->in, connReady, EPOLLIN | EPOLLRDHUP | EPOLLET);
+    if (!conn->kind->lines)
+        watchFd(conn, &conn->out, connReady, EPOLLOUT | EPOLLET);
+    if (conn->kind->telnet)
+        vmcTelnetBegin(&conn->telnet, *buffer(&conn->up));
+    connRun(conn);
+}
+
+/* The oldest; the others too unless they have to wait for it. */
+static void
+startNext(pump *p)
+{
+    pumpConn *conn = g_queue_peek_head(&p->conns);
+
+    if (conn && !conn->started)
+        connStart(conn);
+}
+
+/*
+ * A guest can leave bytes for a host side that never takes them, and come
+ * again: the oldest such connection gives way.
+ */
+static void
+makeRoom(pump *p)
+{
+    GList *item = p->conns.head;
+
+    if (p->conns.length < CONNS_MAX)
+        return;
+    while (item && !((pumpConn *)item->data)->guestGone)
+        item = item->next;
+    connFree(item ? item->data : p->conns.head->data);
+    startNext(p);
+}
+
+static void
+connNew(pump *p, vmcPumpKind kind, const int *fds, unsigned int nfds)
+{
+    pumpConn *conn = g_new0(pumpConn, 1);
+
+    makeRoom(p);
+    conn->owner = p;
+    conn->kind = &kinds[kind];
+    conn->guest.fd = fds[0];
+    conn->out.fd = nfds > 1 ? fds[1] : -1;
+    conn->in.fd = nfds > 2 ? fds[2] : -1;
+    conn->hostEnd = kind == VMC_PUMP_NULL;
+    conn->telnet.server = kind == VMC_PUMP_TELNET_SERVER;
+    g_queue_push_tail(&p->conns, conn);
+    if (!conn->kind->alone || p->conns.length == 1)
+        connStart(conn);
+}
+
+/* The broker is gone: what the guest has sent may still flow out, for a while. */
+static void
+leave(pump *p)
+{
+    if (p->leaving)
+        return;
+    p->leaving = true;
+    p->leaveAt = g_get_monotonic_time() + LEAVE_US;
+    vmcLoopRemove(p->loop, &p->mailbox);
+    for (GList *item = p->conns.head; item; item = item->next) {
+        pumpConn *conn = item->data;
+
+        conn->hostEnd = true;
+        if (conn->started)      /* the others when it is their turn */
+            runLater(conn);
+    }
+}
+
+static void
+mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    pump *p = opaque;
+    int fds[VMC_MESSAGE_FDS];
+    unsigned int nfds = 0;
+    vmcMessage message;
+    int got;
+
+    while ((got = vmcMailboxTake(p->mailbox.fd, VMC_MESSAGE_TO_PUMP, &message, fds, &nfds)) > 0) {
+        if (message.type == VMC_MESSAGE_BROKER_LOG)
+            p->log = fds[0];
+        else if (message.value < VMC_PUMP_LAST && nfds > 0)
+            connNew(p, message.value, fds, nfds);
+    }
+    if (got < 0)
+        leave(p);
+}
+
+static void
+runAgain(pump *p)
+{
+    for (guint n = p->again.length; n > 0; n--) {
+        pumpConn *conn = g_queue_pop_head(&p->again);
+
+        if (conn)
+            connRun(conn);
+    }
+}
+
+static int64_t
+patience(const pump *p)
+{
+    if (p->again.length > 0)
+        return 0;
+    return p->leaving ? MAX(p->leaveAt - g_get_monotonic_time(), 0) : -1;
+}
+
+static void
+serve(pump *p)
+{
+    while (!p->leaving || (p->conns.length > 0 && g_get_monotonic_time() < p->leaveAt)) {
+        if (vmcLoopTurn(p->loop, patience(p)) < 0)
+            return;
+        runAgain(p);
+    }
+}
+
+static const vmcConfineCall calls[] = {
+    { SCMP_SYS(read), { { 0 } } },
+    { SCMP_SYS(write), { { 0 } } },
+    { SCMP_SYS(sendto), { { 4, UINT64_MAX, 0 } } },         /* no address */
+    { SCMP_SYS(recvmsg), { { 0 } } },
+    { SCMP_SYS(shutdown), { { 0 } } },
+    { SCMP_SYS(close), { { 0 } } },
+    { SCMP_SYS(poll), { { 0 } } },
+    { SCMP_SYS(epoll_ctl), { { 0 } } },
+    { SCMP_SYS(epoll_wait), { { 0 } } },
+    { SCMP_SYS(epoll_pwait), { { 0 } } },
+};
+
+int
+vmcPumpMain(void)
+{
+    pump p = { .mailbox.fd = VMC_CHILD_MAILBOX, .mailbox.ready = mailboxReady, .log = -1 };
+    vmcMessage ready = { .type = VMC_MESSAGE_CHILD_READY };
+
+    p.mailbox.opaque = &p;
+    if (vmcChildBegin("vmch-pump", false) < 0 || !(p.loop = vmcLoopNew()) ||
+        vmcLoopAdd(p.loop, &p.mailbox, EPOLLIN) < 0 ||
+        (ready.value = vmcConfine(calls, G_N_ELEMENTS(calls))) == 0)
+        return EXIT_FAILURE;
+    vmcMailboxTell(p.mailbox.fd, &ready);
+    serve(&p);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Host sides of guest connections: see host.h.
+ *
+ * A host side is a stream socket, or nothing at all (a null). Sockets are
+ * watched edge-triggered from the moment they are there: the endpoint asks again
+ * by itself whenever it could go on, so an edge is needed only after it was told
+ * "nothing now". That a host program has read is an edge too, and a wake-up for
+ * each of its reads: it is asked for only while there is little room.
+ *
+ * Host bytes are read at once and kept until the guest has acknowledged them
+ * (inflight.h), so that the host program may write on. When there is no memory for
+ * more, they stay in the socket, and are peeked at by an offset (SO_PEEK_OFF, or
+ * where the kernel has none for the socket's kind by peeking at all before it
+ * too), until they are read for good only to be dropped.
+ */
+#include <config.h>
+
+#include "relay/worker/host.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "endpoint/tcp.h"
+#include "relay/process/mailbox.h"
+#include "relay/worker/sndbuf.h"
+#include "util/fd.h"
+
+/*
+ * What is asked of the kernel for guest bytes on the way to a host program; it
+ * gives twice that for its own overhead, where net.core.wmem_max lets it.
+ */
+#define SEND_BUFFER (256 * 1024)
+
+/* What a null takes at once. */
+#define NULL_ROOM 65536
+
+#define SOCKET_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+
+/* How one kind of host side does each operation of vmcEndpointOps. */
+typedef struct {
+    void (*attach)(vmcHost *host);
+    size_t (*room)(vmcHost *host);
+    ssize_t (*write)(vmcHost *host, const struct iovec *iov, int niov);
+    void (*shut)(vmcHost *host);
+    ssize_t (*peek)(vmcHost *host, size_t offset, void *buf, size_t len);
+    void (*consume)(vmcHost *host, size_t n);
+} hostDriver;
+
+struct _vmcHost {
+    vmcHosts *owner;
+    const hostDriver *driver;   /* NULL: the host side is not there yet */
+    vmcTallyBytes *tally;       /* the channel's */
+    vmcEndpointConn *conn;
+    uint32_t id;
+    vmcWatch watch;             /* its fd is the host side, or -1 */
+    bool opened;                /* the guest's connect was answered */
+    bool shut;                  /* the guest has sent its last byte */
+    bool ended;                 /* the host has, and all of them are here */
+    bool peeks;                 /* peekOffset is what the kernel has */
+    bool skips;                 /* no SO_PEEK_OFF */
+    bool waits;                 /* for the host program to take what is in the way */
+    bool watchesRoom;
+    bool gathers;               /* a unix socket: see sndbuf.h */
+    vmcRoom room;
+    size_t peekOffset;          /* where the kernel's next peek would start */
+    bool drained;               /* the socket had no more when it was last read */
+    vmcKept kept;               /* the first bytes in flight; the others are in the socket */
+};
+
+static void
+socketReady(void *opaque, uint32_t events)
+{
+    vmcHost *host = opaque;
+    vmcEndpoint *endpoint = host->owner->endpoint;
+
+    if (events & ~(uint32_t)EPOLLOUT)
+        host->drained = false;
+    if (events & EPOLLRDHUP)
+        host->ended = true;
+    /* After an error, what the host program had sent before it is still read. */
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        vmcEndpointConnReadable(endpoint, host->conn);
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        vmcEndpointConnWritable(endpoint, host->conn);
+}
+
+/* Returns 0 when the kernel does not say. */
+static int
+socketOption(const vmcHost *host, int option)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    getsockopt(host->watch.fd, SOL_SOCKET, option, &value, &len);
+    return value;
+}
+
+static void
+socketAttach(vmcHost *host)
+{
+    static const int wanted = SEND_BUFFER;
+
+    setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
+    host->room.size = (size_t)socketOption(host, SO_SNDBUF);
+    vmcRoomQueued(&host->room, 0);
+    host->gathers = socketOption(host, SO_DOMAIN) == AF_UNIX;
+    host->watch.ready = socketReady;
+    host->watch.opaque = host;
+    if (vmcLoopAdd(host->owner->loop, &host->watch, SOCKET_EVENTS) < 0)
+        shutdown(host->watch.fd, SHUT_RDWR);    /* no events: better an end than a stall */
+}
+
+/* Asked for while there is room, the edge comes at once. */
+static void
+watchRoom(vmcHost *host, bool on)
+{
+    if (host->watchesRoom == on)
+        return;
+    host->watchesRoom = on;
+    vmcLoopChange(host->owner->loop, &host->watch, SOCKET_EVENTS | (on ? EPOLLOUT : 0));
+}
+
+static void
+askRoom(vmcHost *host)
+{
+    int queued = 0;
+
+    if (ioctl(host->watch.fd, SIOCOUTQ, &queued) < 0)
+        queued = INT_MAX;
+    vmcRoomQueued(&host->room, (size_t)queued);
+}
+
+/*
+ * There is at least what was left when the kernel was last asked, which is good
+ * enough while it is nearly all. TCP gathers small pieces itself, and counts
+ * otherwise: half of it is what is safe.
+ */
+static size_t
+socketRoom(vmcHost *host)
+{
+    if (host->room.free < host->room.size / 8 * 7)
+        askRoom(host);
+    watchRoom(host, host->waits || host->room.free < host->room.size / 2);
+    return host->gathers ? vmcRoomPromise(&host->room) : host->room.free / 2;
+}
+
+static size_t
+iovLength(const struct iovec *iov, int niov)
+{
+    size_t len = 0;
+
+    for (int i = 0; i < niov; i++)
+        len += iov[i].iov_len;
+    return len;
+}
+
+static ssize_t
+writeSome(vmcHost *host, const struct iovec *iov, int niov)
+{
+    ssize_t n;
+
+    do
+        n = writev(host->watch.fd, iov, niov);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        vmcRoomWritten(&host->room, (size_t)n);
+    return n < 0 && errno == EAGAIN ? 0 : n;
+}
+
+/* Whether so many bytes wait until there are more, or the host program has read. */
+static bool
+isPieceTooSmall(vmcHost *host, size_t len)
+{
+    if (!host->gathers || vmcRoomTakes(&host->room, len))
+        return false;
+    askRoom(host);
+    return !vmcRoomTakes(&host->room, len);
+}
+
+static ssize_t
+socketWrite(vmcHost *host, const struct iovec *iov, int niov)
+{
+    size_t len = iovLength(iov, niov);
+    ssize_t n = 0;
+
+    if (!isPieceTooSmall(host, len))
+        n = writeSome(host, iov, niov);
+    host->waits = n >= 0 && (size_t)n < len;
+    if (host->waits)
+        watchRoom(host, true);
+    return n;
+}
+
+static void
+socketShut(vmcHost *host)
+{
+    shutdown(host->watch.fd, SHUT_WR);
+}
+
+/* As recv() with MSG_PEEK at @offset, for a socket without SO_PEEK_OFF. */
+static ssize_t
+peekPast(vmcHost *host, size_t offset, void *buf, size_t len)
+{
+    /* Never more than are in flight. */
+    static char skipped[VMC_TCP_FLIGHT_MAX];
+    struct iovec iov[2] = { { skipped, offset }, { buf, len } };
+    struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
+    ssize_t n;
+
+    if (offset > sizeof(skipped)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    n = recvmsg(host->watch.fd, &message, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 || (size_t)n > offset)
+        return n < 0 ? -1 : n - (ssize_t)offset;
+    if (host->ended || offset == 0)
+        return 0;
+    errno = EAGAIN;
+    return -1;
+}
+
+/* Reads bytes for good, which moves the kernel's peek offset back. */
+static ssize_t
+receive(vmcHost *host, struct iovec *iov, int niov)
+{
+    struct msghdr message = { .msg_iov = iov, .msg_iovlen = (size_t)niov };
+    ssize_t n;
+
+    do
+        n = recvmsg(host->watch.fd, &message, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        host->peekOffset -= MIN(host->peekOffset, (size_t)n);
+    return n;
+}
+
+/*
+ * Keeps bytes up to @end, until one at @offset is there. Returns as recv(), 1
+ * for no room. Less than was asked for is all that there was.
+ */
+static ssize_t
+keep(vmcHost *host, size_t offset, size_t end)
+{
+    vmcKeptPool *pool = &host->owner->keptPool;
+    ssize_t n = 1;
+
+    while (host->kept.len <= offset && n > 0) {
+        struct iovec iov[2];
+        int niov = vmcKeptRoom(&host->kept, pool, MIN(end - host->kept.len, VMC_KEPT_BLOCK), iov);
+
+        if (niov == 0)
+            break;
+        n = receive(host, iov, niov);
+        host->drained = n != 0 && n < (ssize_t)iovLength(iov, niov) && !host->ended;
+        vmcKeptAdd(&host->kept, n > 0 ? (size_t)n : 0);
+    }
+    if (host->kept.len == 0)
+        vmcKeptDrop(&host->kept, pool, 0);
+    return n;
+}
+
+/* What recv() returned when it brought nothing, as peek() says it. */
+static ssize_t
+peeked(ssize_t n)
+{
+    if (n == 0)
+        return -1;
+    return errno == EAGAIN ? 0 : -2;
+}
+
+static void
+setPeekOffset(vmcHost *host, size_t offset)
+{
+    int start = (int)offset;
+
+    if (host->peeks && offset == host->peekOffset)
+        return;
+    host->peeks = setsockopt(host->watch.fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) == 0;
+    host->skips = !host->peeks;
+    host->peekOffset = offset;
+}
+
+/* Bytes that stay in the socket, which starts with the one at @offset 0. */
+static ssize_t
+peekSocket(vmcHost *host, size_t offset, void *buf, size_t len)
+{
+    ssize_t n;
+
+    if (!host->skips)
+        setPeekOffset(host, offset);
+    do
+        n = host->skips ? peekPast(host, offset, buf, len)
+                        : recv(host->watch.fd, buf, len, MSG_PEEK | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return peeked(n);
+    host->peekOffset += n;
+    return n;
+}
+
+static ssize_t
+socketPeek(vmcHost *host, size_t offset, void *buf, size_t len)
+{
+    ssize_t n;
+
+    if (host->drained && offset >= host->kept.len)
+        return 0;
+    n = keep(host, offset, offset + len);
+    if (host->kept.len > offset) {
+        len = MIN(len, host->kept.len - offset);
+        vmcKeptCopy(&host->kept, offset, buf, len);
+        return len;
+    }
+    return n > 0 ? peekSocket(host, offset - host->kept.len, buf, len) : peeked(n);
+}
+
+static void
+socketConsume(vmcHost *host, size_t n)
+{
+    static char dropped[65536];
+    size_t kept = MIN(n, host->kept.len);
+
+    vmcKeptDrop(&host->kept, &host->owner->keptPool, kept);
+    for (n -= kept; n > 0;) {
+        struct iovec iov = { dropped, MIN(n, sizeof(dropped)) };
+        ssize_t got = receive(host, &iov, 1);
+
+        if (got <= 0)
+            return;
+        n -= got;
+    }
+}
+
+static void
+nullAttach(vmcHost *host G_GNUC_UNUSED)
+{
+}
+
+static size_t
+nullRoom(vmcHost *host G_GNUC_UNUSED)
+{
+    return NULL_ROOM;
+}
+
+static ssize_t
+nullWrite(vmcHost *host G_GNUC_UNUSED, const struct iovec *iov, int niov)
+{
+    return iovLength(iov, niov);
+}
+
+static void
+nullShut(vmcHost *host G_GNUC_UNUSED)
+{
+}
+
+static ssize_t
+nullPeek(vmcHost *host G_GNUC_UNUSED, size_t offset G_GNUC_UNUSED, void *buf G_GNUC_UNUSED,
+         size_t len G_GNUC_UNUSED)
+{
+    return -1;
+}
+
+static void
+nullConsume(vmcHost *host G_GNUC_UNUSED, size_t n G_GNUC_UNUSED)
+{
+}
+
+static const hostDriver socketDriver = {
+    socketAttach, socketRoom, socketWrite, socketShut, socketPeek, socketConsume,
+};
+
+static const hostDriver nullDriver = {
+    nullAttach, nullRoom, nullWrite, nullShut, nullPeek, nullConsume,
+};
+
+/* The host side is there: what has waited for it goes on. */
+static void
+attach(vmcHost *host, int fd)
+{
+    host->watch.fd = fd;
+    host->driver = fd < 0 ? &nullDriver : &socketDriver;
+    host->driver->attach(host);
+    if (host->shut)
+        host->driver->shut(host);
+    if (!host->opened)
+        return;
+    vmcEndpointConnWritable(host->owner->endpoint, host->conn);
+    vmcEndpointConnReadable(host->owner->endpoint, host->conn);
+}
+
+/* Answers the guest's connect, once. */
+static void
+answerGuest(vmcHost *host, bool ok)
+{
+    if (host->opened)
+        return;
+    host->opened = true;
+    vmcEndpointConnOpened(host->owner->endpoint, host->conn, host->owner->now(), ok);
+}
+
+void
+vmcHostsAnswer(vmcHosts *hosts, const vmcMessage *answer, int fd)
+{
+    vmcHost *host = g_hash_table_lookup(hosts->hosts, GUINT_TO_POINTER(answer->id));
+    bool refused = answer->type == VMC_MESSAGE_BROKER_REFUSED ||
+        (answer->type == VMC_MESSAGE_BROKER_OPENED && fd < 0);
+
+    if (!host || host->driver) {
+        vmcFdClose(&fd);        /* the guest has given up meanwhile */
+        return;
+    }
+    if (!refused && answer->type != VMC_MESSAGE_BROKER_ACCEPTING)
+        attach(host, fd);
+    if (refused && host->opened)
+        vmcEndpointConnReset(hosts->endpoint, host->conn);
+    else
+        answerGuest(host, !refused);
+}
+
+/* Each request has a number of its own; 0 is none. */
+static uint32_t
+newId(vmcHosts *hosts)
+{
+    do
+        hosts->lastId++;
+    while (hosts->lastId == 0 ||
+           g_hash_table_contains(hosts->hosts, GUINT_TO_POINTER(hosts->lastId)));
+    return hosts->lastId;
+}
+
+vmcEndpointOpen
+vmcHostOpen(void *opaque G_GNUC_UNUSED, void *data, vmcEndpointConn *conn,
+            const vmcEndpointTuple *tuple)
+{
+    const vmcHostChannel *channel = data;
+    vmcHosts *hosts = channel->hosts;
+    vmcHost *host = g_new0(vmcHost, 1);
+    vmcMessage question = { .type = VMC_MESSAGE_WORKER_OPEN, .channel = channel->number };
+
+    host->owner = hosts;
+    host->tally = channel->tally;
+    host->conn = conn;
+    host->id = newId(hosts);
+    host->watch.fd = -1;
+    g_hash_table_insert(hosts->hosts, GUINT_TO_POINTER(host->id), host);
+    vmcEndpointConnSetHost(conn, host);
+    question.id = host->id;
+    vmcMessageSetTuple(&question, tuple);
+    memcpy(question.mac, vmcEndpointConnMac(conn), sizeof(question.mac));
+    vmcMailboxTell(hosts->mailbox, &question);
+    return VMC_ENDPOINT_OPEN_WAIT;
+}
+
+size_t
+vmcHostRoom(void *opaque G_GNUC_UNUSED, void *data)
+{
+    vmcHost *host = data;
+
+    return host->driver ? host->driver->room(host) : 0;
+}
+
+ssize_t
+vmcHostWrite(void *opaque G_GNUC_UNUSED, void *data, const struct iovec *iov, int niov)
+{
+    vmcHost *host = data;
+    ssize_t n = host->driver ? host->driver->write(host, iov, niov) : 0;
+
+    host->tally->up += n > 0 ? n : 0;
+    return n;
+}
+
+void
+vmcHostShut(void *opaque G_GNUC_UNUSED, void *data)
+{
+    vmcHost *host = data;
+
+    host->shut = true;
+    if (host->driver)
+        host->driver->shut(host);
+}
+
+ssize_t
+vmcHostPeek(void *opaque G_GNUC_UNUSED, void *data, size_t offset, void *buf, size_t len)
+{
+    vmcHost *host = data;
+
+    return host->driver ? host->driver->peek(host, offset, buf, len) : 0;
+}
+
+void
+vmcHostConsume(void *opaque G_GNUC_UNUSED, void *data, size_t n)
+{
+    vmcHost *host = data;
+
+    host->tally->down += n;
+    host->driver->consume(host, n);
+}
+
+/* A reset goes as far as the socket's kind can say it: a TCP peer gets a RST. */
+void
+vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
+{
+    vmcHost *host = data;
+    vmcHosts *hosts = host->owner;
+    vmcMessage closed = { .type = VMC_MESSAGE_WORKER_CLOSE, .id = host->id };
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    if (host->watch.ready)
+        vmcLoopRemove(hosts->loop, &host->watch);
+    if (reset && host->watch.fd >= 0)
+        setsockopt(host->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    vmcFdClose(&host->watch.fd);
+    vmcKeptDrop(&host->kept, &hosts->keptPool, host->kept.len);
+    g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));
+    vmcMailboxTell(hosts->mailbox, &closed);
+    vmcLoopDefer(hosts->loop, host);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The worker's side of one guest connection: moves bytes between the endpoint
+ * and a socket that the broker opened and sent. Opens nothing, and asks the
+ * broker only for what the endpoint asks it for.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "endpoint/endpoint.h"
+#include "relay/process/counters.h"
+#include "relay/process/ipc.h"
+#include "relay/process/loop.h"
+#include "relay/worker/inflight.h"
+
+typedef struct _vmcHost vmcHost;
+
+/* All host sides of the worker, and what they need; the owner fills it in. */
+typedef struct {
+    vmcLoop *loop;
+    vmcEndpoint *endpoint;
+    vmcTime (*now)(void);
+    int mailbox;                /* to the broker */
+    GHashTable *hosts;          /* id → vmcHost, from the open to the close */
+    uint32_t lastId;
+    vmcKeptPool keptPool;       /* memory for what is on its way to the guest */
+} vmcHosts;
+
+/* What the endpoint knows of a channel. */
+typedef struct {
+    vmcHosts *hosts;
+    uint32_t number;            /* the broker's number of the channel */
+    vmcTallyBytes *tally;       /* where its bytes are counted */
+} vmcHostChannel;
+
+/*
+ * vmcHostsAnswer: the broker's answer (OPENED, NULL, ACCEPTING or REFUSED) to a
+ * request; @fd, -1 without one, is closed here when nobody waits for it. OPENED
+ * without one is a refusal: it was lost, since we have no room for it.
+ */
+void vmcHostsAnswer(vmcHosts *hosts, const vmcMessage *answer, int fd);
+
+/*
+ * The operations that the endpoint asks of its owner, all but send: opaque is
+ * not looked at, channels are vmcHostChannel, hosts are vmcHost.
+ */
+vmcEndpointOpen vmcHostOpen(void *opaque, void *channel, vmcEndpointConn *conn,
+                            const vmcEndpointTuple *tuple);
+size_t vmcHostRoom(void *opaque, void *host);
+ssize_t vmcHostWrite(void *opaque, void *host, const struct iovec *iov, int niov);
+void vmcHostShut(void *opaque, void *host);
+ssize_t vmcHostPeek(void *opaque, void *host, size_t offset, void *buf, size_t len);
+void vmcHostConsume(void *opaque, void *host, size_t n);
+void vmcHostClose(void *opaque, void *host, bool reset);

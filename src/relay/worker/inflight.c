@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Queues of blocks: see inflight.h. Each byte of a queue has its place in a ring. */
+#include <config.h>
+
+#include "relay/worker/inflight.h"
+
+#include <string.h>
+
+static uint8_t *
+blockTake(vmcKeptPool *pool)
+{
+    if (pool->spares > 0)
+        return pool->spare[--pool->spares];
+    if (pool->blocks == VMC_KEPT_BLOCKS_ALL)
+        return NULL;
+    pool->blocks++;
+    return g_malloc(VMC_KEPT_BLOCK);
+}
+
+static void
+blockGive(vmcKeptPool *pool, uint8_t **block)
+{
+    if (*block)
+        pool->spare[pool->spares++] = g_steal_pointer(block);
+}
+
+/* The block of the ring's @at, which may be past its end. */
+static unsigned int
+blockOf(size_t at)
+{
+    return (unsigned int)(at % VMC_KEPT_MAX / VMC_KEPT_BLOCK);
+}
+
+int
+vmcKeptRoom(vmcKept *kept, vmcKeptPool *pool, size_t len, struct iovec iov[2])
+{
+    size_t at = kept->start + kept->len;
+    int n = 0;
+
+    len = MIN(len, VMC_KEPT_MAX - kept->len);
+    while (n < 2 && len > 0) {
+        uint8_t **block = &kept->blocks[blockOf(at)];
+        size_t part = MIN(len, VMC_KEPT_BLOCK - at % VMC_KEPT_BLOCK);
+
+        if (!*block)
+            *block = blockTake(pool);
+        if (!*block)
+            break;
+        iov[n++] = (struct iovec){ *block + at % VMC_KEPT_BLOCK, part };
+        at += part;
+        len -= part;
+    }
+    return n;
+}
+
+void
+vmcKeptAdd(vmcKept *kept, size_t n)
+{
+    kept->len += n;
+}
+
+void
+vmcKeptCopy(const vmcKept *kept, size_t offset, uint8_t *buf, size_t len)
+{
+    size_t at = kept->start + offset;
+
+    while (len > 0) {
+        size_t n = MIN(len, VMC_KEPT_BLOCK - at % VMC_KEPT_BLOCK);
+
+        memcpy(buf, kept->blocks[blockOf(at)] + at % VMC_KEPT_BLOCK, n);
+        buf += n;
+        at += n;
+        len -= n;
+    }
+}
+
+static void
+giveAll(vmcKept *kept, vmcKeptPool *pool)
+{
+    for (unsigned int i = 0; i < VMC_KEPT_BLOCKS; i++)
+        blockGive(pool, &kept->blocks[i]);
+    kept->start = 0;
+}
+
+/* The last bytes may have come round into the block that the first ones leave. */
+void
+vmcKeptDrop(vmcKept *kept, vmcKeptPool *pool, size_t n)
+{
+    size_t passed = (kept->start % VMC_KEPT_BLOCK + n) / VMC_KEPT_BLOCK;
+    unsigned int first = blockOf(kept->start);
+    unsigned int last = blockOf(kept->start + kept->len - 1);
+
+    kept->start = (kept->start + n) % VMC_KEPT_MAX;
+    kept->len -= n;
+    if (kept->len == 0) {
+        giveAll(kept, pool);
+        return;
+    }
+    for (size_t i = 0; i < passed; i++) {
+        unsigned int block = (unsigned int)((first + i) % VMC_KEPT_BLOCKS);
+
+        if (block != last)
+            blockGive(pool, &kept->blocks[block]);
+    }
+}
+
+void
+vmcKeptPoolTrim(vmcKeptPool *pool)
+{
+    pool->blocks -= pool->spares;
+    while (pool->spares > 0)
+        g_free(pool->spare[--pool->spares]);
+}
