@@ -56,7 +56,7 @@ static const vmcControlOps ops = { query, add, removeChannel, capture };
 static char *
 answersTo(const char *input, gsize inputLen, gsize size)
 {
-    vmcControlSession *session = vmcControlSessionNew(&ops, NULL);
+    vmcMonitor *session = vmcMonitorNew(&ops, NULL);
     GString *answers = g_string_new(NULL);
 
     while (inputLen > 0) {
@@ -65,7 +65,7 @@ answersTo(const char *input, gsize inputLen, gsize size)
         int fd;
 
         do {
-            g_autofree char *line = vmcControlSessionInput(session, &data, &len, &fd);
+            g_autofree char *line = vmcMonitorInput(session, &data, &len, &fd);
 
             if (line)
                 g_string_append(answers, line);
@@ -73,7 +73,7 @@ answersTo(const char *input, gsize inputLen, gsize size)
         input += piece;
         inputLen -= piece;
     }
-    vmcControlSessionFree(session);
+    vmcMonitorFree(session);
     return g_string_free(answers, FALSE);
 }
 
@@ -161,7 +161,7 @@ testNegotiation(void)
 {
     static const char early[] = "{\"execute\": \"query-vmchannels\"}" NEGOTIATE;
     g_autofree char *answers = answersTo(early, strlen(early), G_MAXSIZE);
-    g_autofree char *greeting = vmcControlSessionGreeting();
+    g_autofree char *greeting = vmcMonitorGreeting();
     static const char some[] =
         "{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": [\"oob\"]}}"
         "{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": []}}";
@@ -177,19 +177,19 @@ testNegotiation(void)
 static void
 testListens(void)
 {
-    vmcControlSession *session = vmcControlSessionNew(&ops, NULL);
+    vmcMonitor *session = vmcMonitorNew(&ops, NULL);
     const char *data = NEGOTIATE "{\"execute\": \"vmchannel-capture\"}";
     gsize len = strlen(data);
     g_autofree char *first = NULL, *second = NULL;
     int fd;
 
-    g_assert_false(vmcControlSessionListens(session));
-    first = vmcControlSessionInput(session, &data, &len, &fd);
-    g_assert_true(vmcControlSessionListens(session));
+    g_assert_false(vmcMonitorListens(session));
+    first = vmcMonitorInput(session, &data, &len, &fd);
+    g_assert_true(vmcMonitorListens(session));
     g_assert_cmpint(fd, ==, -1);
-    second = vmcControlSessionInput(session, &data, &len, &fd);
+    second = vmcMonitorInput(session, &data, &len, &fd);
     g_assert_cmpint(fd, ==, 77);
-    vmcControlSessionFree(session);
+    vmcMonitorFree(session);
 }
 
 /* What query-commands lists is what there is. */

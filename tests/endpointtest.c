@@ -521,27 +521,27 @@ testChecksum(void)
 static void
 testDeadlines(void)
 {
-    vmcDeadline deadlines[40];
+    vmcTimer deadlines[40];
     g_autoptr(GPtrArray) heap = g_ptr_array_new();
 
     for (size_t i = 0; i < G_N_ELEMENTS(deadlines); i++)
-        deadlines[i] = (vmcDeadline) VMC_DEADLINE_INIT;
+        deadlines[i] = (vmcTimer) VMC_TIMER_INIT;
     for (unsigned int step = 0; step < 20000; step++) {
-        vmcDeadline *moved = &deadlines[g_test_rand_int_range(0, G_N_ELEMENTS(deadlines))];
+        vmcTimer *moved = &deadlines[g_test_rand_int_range(0, G_N_ELEMENTS(deadlines))];
         bool out = g_test_rand_int_range(0, 3) == 0;
         vmcTime first = VMC_TIME_NEVER;
         unsigned int in = 0;
 
-        vmcDeadlineSet(heap, moved, out ? VMC_TIME_NEVER : g_test_rand_int_range(0, 100));
+        vmcTimerSet(heap, moved, out ? VMC_TIME_NEVER : g_test_rand_int_range(0, 100));
         for (size_t i = 0; i < G_N_ELEMENTS(deadlines); i++) {
             first = MIN(first, deadlines[i].at);
             in += deadlines[i].at != VMC_TIME_NEVER;
         }
         g_assert_cmpuint(heap->len, ==, in);
         if (in > 0)
-            g_assert_cmpint(vmcDeadlineFirst(heap)->at, ==, first);
+            g_assert_cmpint(vmcTimerFirst(heap)->at, ==, first);
         else
-            g_assert_null(vmcDeadlineFirst(heap));
+            g_assert_null(vmcTimerFirst(heap));
     }
 }
 

@@ -17,48 +17,48 @@
 #include "relay/worker/sndbuf.h"
 
 static bool
-check(const vmcMessage *message, unsigned int nfds, vmcMessageWay way)
+check(const vmcIpcMessage *message, unsigned int nfds, vmcIpcWay way)
 {
-    return vmcMessageCheck(message, sizeof(*message), nfds, way);
+    return vmcIpcCheck(message, sizeof(*message), nfds, way);
 }
 
 static void
 testMessageWays(void)
 {
     static const struct {
-        vmcMessageType type;
-        vmcMessageWay way;
+        vmcIpcType type;
+        vmcIpcWay way;
         unsigned int fdsMin, fdsMax;
     } cases[] = {
-        { VMC_MESSAGE_CHILD_READY, VMC_MESSAGE_FROM_WORKER, 0, 0 },
-        { VMC_MESSAGE_WORKER_OPEN, VMC_MESSAGE_FROM_WORKER, 0, 0 },
-        { VMC_MESSAGE_WORKER_CLOSE, VMC_MESSAGE_FROM_WORKER, 0, 0 },
-        { VMC_MESSAGE_WORKER_PROBED, VMC_MESSAGE_FROM_WORKER, 0, 0 },
-        { VMC_MESSAGE_WORKER_REMOVED, VMC_MESSAGE_FROM_WORKER, 0, 0 },
-        { VMC_MESSAGE_BROKER_NETWORK, VMC_MESSAGE_TO_WORKER, 0, 0 },
-        { VMC_MESSAGE_BROKER_TALLY, VMC_MESSAGE_TO_WORKER, 1, 1 },
-        { VMC_MESSAGE_BROKER_CHANNEL, VMC_MESSAGE_TO_WORKER, 0, 0 },
-        { VMC_MESSAGE_BROKER_REMOVE, VMC_MESSAGE_TO_WORKER, 0, 0 },
-        { VMC_MESSAGE_BROKER_KNOWN, VMC_MESSAGE_TO_WORKER, 0, 0 },
-        { VMC_MESSAGE_BROKER_SERVE, VMC_MESSAGE_TO_WORKER, 0, 0 },
-        { VMC_MESSAGE_BROKER_OPENED, VMC_MESSAGE_TO_WORKER, 0, 1 },
-        { VMC_MESSAGE_BROKER_NULL, VMC_MESSAGE_TO_WORKER, 0, 0 },
-        { VMC_MESSAGE_BROKER_ACCEPTING, VMC_MESSAGE_TO_WORKER, 0, 0 },
-        { VMC_MESSAGE_BROKER_REFUSED, VMC_MESSAGE_TO_WORKER, 0, 0 },
-        { VMC_MESSAGE_BROKER_CAPTURE, VMC_MESSAGE_TO_WORKER, 0, 1 },
-        { VMC_MESSAGE_BROKER_PUMP, VMC_MESSAGE_TO_PUMP, 0, 3 },
-        { VMC_MESSAGE_BROKER_LOG, VMC_MESSAGE_TO_PUMP, 1, 1 },
+        { VMC_IPC_CHILD_READY, VMC_IPC_FROM_WORKER, 0, 0 },
+        { VMC_IPC_WORKER_OPEN, VMC_IPC_FROM_WORKER, 0, 0 },
+        { VMC_IPC_WORKER_CLOSE, VMC_IPC_FROM_WORKER, 0, 0 },
+        { VMC_IPC_WORKER_PROBED, VMC_IPC_FROM_WORKER, 0, 0 },
+        { VMC_IPC_WORKER_REMOVED, VMC_IPC_FROM_WORKER, 0, 0 },
+        { VMC_IPC_BROKER_NETWORK, VMC_IPC_TO_WORKER, 0, 0 },
+        { VMC_IPC_BROKER_COUNTERS, VMC_IPC_TO_WORKER, 1, 1 },
+        { VMC_IPC_BROKER_CHANNEL, VMC_IPC_TO_WORKER, 0, 0 },
+        { VMC_IPC_BROKER_REMOVE, VMC_IPC_TO_WORKER, 0, 0 },
+        { VMC_IPC_BROKER_KNOWN, VMC_IPC_TO_WORKER, 0, 0 },
+        { VMC_IPC_BROKER_SERVE, VMC_IPC_TO_WORKER, 0, 0 },
+        { VMC_IPC_BROKER_OPENED, VMC_IPC_TO_WORKER, 0, 1 },
+        { VMC_IPC_BROKER_NULL, VMC_IPC_TO_WORKER, 0, 0 },
+        { VMC_IPC_BROKER_ACCEPTING, VMC_IPC_TO_WORKER, 0, 0 },
+        { VMC_IPC_BROKER_REFUSED, VMC_IPC_TO_WORKER, 0, 0 },
+        { VMC_IPC_BROKER_CAPTURE, VMC_IPC_TO_WORKER, 0, 1 },
+        { VMC_IPC_BROKER_PUMP, VMC_IPC_TO_PUMP, 0, 3 },
+        { VMC_IPC_BROKER_LOG, VMC_IPC_TO_PUMP, 1, 1 },
     };
 
-    G_STATIC_ASSERT(G_N_ELEMENTS(cases) == VMC_MESSAGE_LAST);
+    G_STATIC_ASSERT(G_N_ELEMENTS(cases) == VMC_IPC_LAST);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        vmcMessage message = { .type = cases[i].type };
+        vmcIpcMessage message = { .type = cases[i].type };
 
-        for (int way = 0; way < VMC_MESSAGE_WAY_LAST; way++) {
+        for (int way = 0; way < VMC_IPC_WAY_LAST; way++) {
             bool right = way == (int)cases[i].way ||
-                (cases[i].type == VMC_MESSAGE_CHILD_READY && way == VMC_MESSAGE_FROM_PUMP);
+                (cases[i].type == VMC_IPC_CHILD_READY && way == VMC_IPC_FROM_PUMP);
 
-            for (unsigned int nfds = 0; nfds <= VMC_MESSAGE_FDS; nfds++)
+            for (unsigned int nfds = 0; nfds <= VMC_IPC_FDS; nfds++)
                 g_assert_cmpint(check(&message, nfds, way), ==,
                                 right && nfds >= cases[i].fdsMin && nfds <= cases[i].fdsMax);
         }
@@ -69,21 +69,21 @@ testMessageWays(void)
 static void
 testMessageForm(void)
 {
-    guint8 bytes[2 * sizeof(vmcMessage)] = { VMC_MESSAGE_WORKER_CLOSE };
-    vmcMessage message = { .type = VMC_MESSAGE_LAST };
+    guint8 bytes[2 * sizeof(vmcIpcMessage)] = { VMC_IPC_WORKER_CLOSE };
+    vmcIpcMessage message = { .type = VMC_IPC_LAST };
 
     for (gsize len = 0; len <= sizeof(bytes); len++)
-        g_assert_cmpint(vmcMessageCheck(bytes, len, 0, VMC_MESSAGE_FROM_WORKER), ==,
-                        len == sizeof(vmcMessage));
-    for (int way = 0; way < VMC_MESSAGE_WAY_LAST; way++)
+        g_assert_cmpint(vmcIpcCheck(bytes, len, 0, VMC_IPC_FROM_WORKER), ==,
+                        len == sizeof(vmcIpcMessage));
+    for (int way = 0; way < VMC_IPC_WAY_LAST; way++)
         g_assert_false(check(&message, 0, way));
-    for (gsize i = 0; i < sizeof(vmcMessage); i++) {
-        bool used = i >= offsetof(vmcMessage, id) && i < offsetof(vmcMessage, channel);
+    for (gsize i = 0; i < sizeof(vmcIpcMessage); i++) {
+        bool used = i >= offsetof(vmcIpcMessage, id) && i < offsetof(vmcIpcMessage, channel);
 
         if (i < sizeof(message.type))
             continue;
         bytes[i] = 1;
-        g_assert_cmpint(vmcMessageCheck(bytes, sizeof(vmcMessage), 0, VMC_MESSAGE_FROM_WORKER),
+        g_assert_cmpint(vmcIpcCheck(bytes, sizeof(vmcIpcMessage), 0, VMC_IPC_FROM_WORKER),
                         ==, used);
         bytes[i] = 0;
     }
@@ -95,10 +95,10 @@ testMessageTuple(void)
     vmcEndpointTuple tuple = { .address = rigAddress("10.0.2.4"), .port = 600,
                                .peer = rigAddress("10.0.2.5"), .peerPort = 40000 };
     vmcEndpointTuple got;
-    vmcMessage message = { .type = VMC_MESSAGE_WORKER_OPEN };
+    vmcIpcMessage message = { .type = VMC_IPC_WORKER_OPEN };
 
-    vmcMessageSetTuple(&message, &tuple);
-    vmcMessageGetTuple(&message, &got);
+    vmcIpcSetTuple(&message, &tuple);
+    vmcIpcGetTuple(&message, &got);
     g_assert_true(got.address.s_addr == tuple.address.s_addr && got.port == 600 &&
                   got.peer.s_addr == tuple.peer.s_addr && got.peerPort == 40000);
 }
@@ -270,63 +270,63 @@ countEnd(gpointer data)
 static void
 testLedgerRemove(void)
 {
-    vmcLedger *ledger = vmcLedgerNew(countEnd);
+    vmcConntable *conntable = vmcConntableNew(countEnd);
     struct in_addr address = { htonl(0x0a000204) };
-    vmcMessage open = { .type = VMC_MESSAGE_WORKER_OPEN, .id = 1, .port = 600,
+    vmcIpcMessage open = { .type = VMC_IPC_WORKER_OPEN, .id = 1, .port = 600,
                         .address = address.s_addr };
     unsigned int ended = 0;
     uint32_t first = 77, second = 77, third = 77;
 
-    g_assert_true(vmcLedgerAddChannel(ledger, address, 600, &first));
+    g_assert_true(vmcConntableAddChannel(conntable, address, 600, &first));
     g_assert_cmpuint(first, ==, 0);
-    g_assert_false(vmcLedgerRemoved(ledger, first));
-    vmcLedgerOpen(ledger, &open, &ended);
-    vmcLedgerRemoveChannel(ledger, first);
+    g_assert_false(vmcConntableRemoved(conntable, first));
+    vmcConntableOpen(conntable, &open, &ended);
+    vmcConntableRemoveChannel(conntable, first);
     g_assert_cmpuint(ended, ==, 1);
     /* The address is free, the number is not, and may still be asked for. */
-    g_assert_true(vmcLedgerAddChannel(ledger, address, 600, &second));
+    g_assert_true(vmcConntableAddChannel(conntable, address, 600, &second));
     g_assert_cmpuint(second, ==, 1);
     open.id = 2;
-    g_assert_true(vmcLedgerMayOpen(ledger, &open));
-    g_assert_false(vmcLedgerRemoved(ledger, first));
-    g_assert_true(vmcLedgerClose(ledger, 1));
+    g_assert_true(vmcConntableMayOpen(conntable, &open));
+    g_assert_false(vmcConntableRemoved(conntable, first));
+    g_assert_true(vmcConntableClose(conntable, 1));
     g_assert_cmpuint(ended, ==, 1);
-    g_assert_true(vmcLedgerRemoved(ledger, first));
-    g_assert_false(vmcLedgerRemoved(ledger, first));
-    g_assert_false(vmcLedgerMayOpen(ledger, &open));
-    g_assert_true(vmcLedgerAddChannel(ledger, address, 601, &third));
+    g_assert_true(vmcConntableRemoved(conntable, first));
+    g_assert_false(vmcConntableRemoved(conntable, first));
+    g_assert_false(vmcConntableMayOpen(conntable, &open));
+    g_assert_true(vmcConntableAddChannel(conntable, address, 601, &third));
     g_assert_cmpuint(third, ==, 0);
     /* No worker, nobody who must hear. */
-    vmcLedgerRemoveChannel(ledger, second);
-    vmcLedgerWorkerEnded(ledger);
-    g_assert_false(vmcLedgerRemoved(ledger, second));
-    g_assert_true(vmcLedgerAddChannel(ledger, address, 602, &second));
+    vmcConntableRemoveChannel(conntable, second);
+    vmcConntableWorkerEnded(conntable);
+    g_assert_false(vmcConntableRemoved(conntable, second));
+    g_assert_true(vmcConntableAddChannel(conntable, address, 602, &second));
     g_assert_cmpuint(second, ==, 1);
-    vmcLedgerFree(ledger);
+    vmcConntableFree(conntable);
 }
 
 /* Puts up to @len bytes of a stream, each told by its place; returns how many found room. */
 static size_t
-keptPut(vmcKept *kept, vmcKeptPool *pool, size_t at, size_t len)
+keptPut(vmcInflight *kept, vmcInflightPool *pool, size_t at, size_t len)
 {
     struct iovec iov[2];
-    int niov = vmcKeptRoom(kept, pool, len, iov);
+    int niov = vmcInflightRoom(kept, pool, len, iov);
     size_t done = 0;
 
     for (int i = 0; i < niov; i++) {
         for (size_t j = 0; j < iov[i].iov_len; j++, done++)
             ((uint8_t *)iov[i].iov_base)[j] = (uint8_t)((at + done) % 251);
     }
-    vmcKeptAdd(kept, done);
+    vmcInflightAdd(kept, done);
     return done;
 }
 
 static void
-keptCheck(const vmcKept *kept, size_t first)
+keptCheck(const vmcInflight *kept, size_t first)
 {
     g_autofree uint8_t *bytes = g_malloc(kept->len + 1);
 
-    vmcKeptCopy(kept, 0, bytes, kept->len);
+    vmcInflightCopy(kept, 0, bytes, kept->len);
     for (size_t i = 0; i < kept->len; i++)
         g_assert_cmpuint(bytes[i], ==, (first + i) % 251);
 }
@@ -335,24 +335,24 @@ keptCheck(const vmcKept *kept, size_t first)
 static void
 testKeptStream(void)
 {
-    vmcKeptPool pool = { 0 };
-    vmcKept kept = { .start = 0 };
+    vmcInflightPool pool = { 0 };
+    vmcInflight kept = { .start = 0 };
     size_t in = 0, out = 0;
 
-    while (in < 20 * VMC_KEPT_MAX) {
+    while (in < 20 * VMC_INFLIGHT_MAX) {
         size_t gone;
 
-        in += keptPut(&kept, &pool, in, (size_t)g_test_rand_int_range(0, VMC_KEPT_BLOCK + 1));
+        in += keptPut(&kept, &pool, in, (size_t)g_test_rand_int_range(0, VMC_INFLIGHT_BLOCK + 1));
         g_assert_cmpuint(kept.len, ==, in - out);
-        g_assert_cmpuint(kept.len, <=, VMC_KEPT_MAX);
+        g_assert_cmpuint(kept.len, <=, VMC_INFLIGHT_MAX);
         keptCheck(&kept, out);
-        gone = (size_t)g_test_rand_int_range(0, (gint32)MIN(kept.len, VMC_KEPT_BLOCK + 9) + 1);
-        vmcKeptDrop(&kept, &pool, gone);
+        gone = (size_t)g_test_rand_int_range(0, (gint32)MIN(kept.len, VMC_INFLIGHT_BLOCK + 9) + 1);
+        vmcInflightDrop(&kept, &pool, gone);
         out += gone;
     }
-    vmcKeptDrop(&kept, &pool, kept.len);
+    vmcInflightDrop(&kept, &pool, kept.len);
     g_assert_cmpuint(pool.blocks, ==, pool.spares);
-    vmcKeptPoolTrim(&pool);
+    vmcInflightPoolTrim(&pool);
     g_assert_cmpuint(pool.blocks, ==, 0);
 }
 
@@ -360,20 +360,20 @@ testKeptStream(void)
 static void
 testKeptAlmostAll(void)
 {
-    vmcKeptPool pool = { 0 };
-    vmcKept kept = { .start = 0 };
+    vmcInflightPool pool = { 0 };
+    vmcInflight kept = { .start = 0 };
     size_t in = keptPut(&kept, &pool, 0, 100);
 
-    vmcKeptDrop(&kept, &pool, 90);
-    while (kept.len < VMC_KEPT_MAX)
-        in += keptPut(&kept, &pool, in, VMC_KEPT_BLOCK);
+    vmcInflightDrop(&kept, &pool, 90);
+    while (kept.len < VMC_INFLIGHT_MAX)
+        in += keptPut(&kept, &pool, in, VMC_INFLIGHT_BLOCK);
     g_assert_cmpuint(keptPut(&kept, &pool, in, 1), ==, 0);
-    g_assert_cmpuint(pool.blocks, ==, VMC_KEPT_BLOCKS);
-    vmcKeptDrop(&kept, &pool, VMC_KEPT_MAX - 5);
+    g_assert_cmpuint(pool.blocks, ==, VMC_INFLIGHT_BLOCKS);
+    vmcInflightDrop(&kept, &pool, VMC_INFLIGHT_MAX - 5);
     keptCheck(&kept, in - 5);
-    g_assert_cmpuint(pool.spares, ==, VMC_KEPT_BLOCKS - 1);
-    vmcKeptDrop(&kept, &pool, 5);
-    vmcKeptPoolTrim(&pool);
+    g_assert_cmpuint(pool.spares, ==, VMC_INFLIGHT_BLOCKS - 1);
+    vmcInflightDrop(&kept, &pool, 5);
+    vmcInflightPoolTrim(&pool);
     g_assert_cmpuint(pool.blocks, ==, 0);
 }
 
@@ -381,21 +381,21 @@ testKeptAlmostAll(void)
 static void
 testKeptBounded(void)
 {
-    vmcKeptPool pool = { 0 };
-    vmcKept kept[VMC_KEPT_BLOCKS_ALL + 1] = { { .start = 0 } };
+    vmcInflightPool pool = { 0 };
+    vmcInflight kept[VMC_INFLIGHT_BLOCKS_ALL + 1] = { { .start = 0 } };
     struct iovec iov[2];
 
-    for (size_t i = 0; i < VMC_KEPT_BLOCKS_ALL; i++)
+    for (size_t i = 0; i < VMC_INFLIGHT_BLOCKS_ALL; i++)
         g_assert_cmpuint(keptPut(&kept[i], &pool, 0, 1), ==, 1);
-    g_assert_cmpuint(keptPut(&kept[VMC_KEPT_BLOCKS_ALL], &pool, 0, 1), ==, 0);
-    g_assert_cmpuint(keptPut(&kept[0], &pool, 1, VMC_KEPT_BLOCK), ==, VMC_KEPT_BLOCK - 1);
-    vmcKeptDrop(&kept[1], &pool, 1);
-    g_assert_cmpint(vmcKeptRoom(&kept[1], &pool, 1, iov), ==, 1);
-    vmcKeptDrop(&kept[1], &pool, 0);
-    g_assert_cmpuint(keptPut(&kept[VMC_KEPT_BLOCKS_ALL], &pool, 0, 1), ==, 1);
+    g_assert_cmpuint(keptPut(&kept[VMC_INFLIGHT_BLOCKS_ALL], &pool, 0, 1), ==, 0);
+    g_assert_cmpuint(keptPut(&kept[0], &pool, 1, VMC_INFLIGHT_BLOCK), ==, VMC_INFLIGHT_BLOCK - 1);
+    vmcInflightDrop(&kept[1], &pool, 1);
+    g_assert_cmpint(vmcInflightRoom(&kept[1], &pool, 1, iov), ==, 1);
+    vmcInflightDrop(&kept[1], &pool, 0);
+    g_assert_cmpuint(keptPut(&kept[VMC_INFLIGHT_BLOCKS_ALL], &pool, 0, 1), ==, 1);
     for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
-        vmcKeptDrop(&kept[i], &pool, kept[i].len);
-    vmcKeptPoolTrim(&pool);
+        vmcInflightDrop(&kept[i], &pool, kept[i].len);
+    vmcInflightPoolTrim(&pool);
     g_assert_cmpuint(pool.blocks, ==, 0);
 }
 
@@ -404,12 +404,12 @@ static void
 testRoomEmptyTakes(void)
 {
     for (size_t size = 0; size < 1024 * 1024; size += 1000) {
-        vmcRoom room = { .size = size };
+        vmcSndbuf room = { .size = size };
 
-        vmcRoomQueued(&room, 0);
-        vmcRoomPromise(&room);
-        for (size_t len = 1; len <= VMC_ROOM_PIECE; len *= 2)
-            g_assert_true(vmcRoomTakes(&room, len));
+        vmcSndbufQueued(&room, 0);
+        vmcSndbufPromise(&room);
+        for (size_t len = 1; len <= VMC_SNDBUF_PIECE; len *= 2)
+            g_assert_true(vmcSndbufTakes(&room, len));
     }
 }
 
@@ -417,22 +417,22 @@ testRoomEmptyTakes(void)
 static void
 testRoomGathers(void)
 {
-    vmcRoom room = { .size = 400000 };
+    vmcSndbuf room = { .size = 400000 };
     size_t promised, pieces = 0;
 
-    vmcRoomQueued(&room, 0);
-    promised = vmcRoomPromise(&room);
+    vmcSndbufQueued(&room, 0);
+    promised = vmcSndbufPromise(&room);
     g_assert_cmpuint(promised, ==, 306250);
-    for (; vmcRoomTakes(&room, 1); pieces++)
-        vmcRoomWritten(&room, 1);
+    for (; vmcSndbufTakes(&room, 1); pieces++)
+        vmcSndbufWritten(&room, 1);
     g_assert_cmpuint(pieces, ==, 48);
-    g_assert_true(vmcRoomTakes(&room, VMC_ROOM_PIECE));
-    vmcRoomQueued(&room, pieces * 768);
-    g_assert_true(vmcRoomTakes(&room, 1));
-    g_assert_cmpuint(vmcRoomPromise(&room), <, promised);
+    g_assert_true(vmcSndbufTakes(&room, VMC_SNDBUF_PIECE));
+    vmcSndbufQueued(&room, pieces * 768);
+    g_assert_true(vmcSndbufTakes(&room, 1));
+    g_assert_cmpuint(vmcSndbufPromise(&room), <, promised);
     g_assert_cmpuint(room.owed, ==, promised - pieces);
-    vmcRoomQueued(&room, 2 * room.size);
-    g_assert_cmpuint(vmcRoomPromise(&room), ==, 0);
+    vmcSndbufQueued(&room, 2 * room.size);
+    g_assert_cmpuint(vmcSndbufPromise(&room), ==, 0);
 }
 
 int
@@ -444,7 +444,7 @@ main(int argc, char **argv)
     g_test_add_func("/relay/kept/bounded", testKeptBounded);
     g_test_add_func("/relay/room/empty-takes", testRoomEmptyTakes);
     g_test_add_func("/relay/room/gathers", testRoomGathers);
-    g_test_add_func("/relay/ledger/remove", testLedgerRemove);
+    g_test_add_func("/relay/conntable/remove", testLedgerRemove);
     g_test_add_func("/relay/message/ways", testMessageWays);
     g_test_add_func("/relay/message/form", testMessageForm);
     g_test_add_func("/relay/message/tuple", testMessageTuple);

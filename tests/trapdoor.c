@@ -123,17 +123,17 @@ tryKill(void)
 }
 
 static void
-say(const vmcMessage *message, size_t len)
+say(const vmcIpcMessage *message, size_t len)
 {
     send(VMC_CHILD_MAILBOX, message, len, MSG_NOSIGNAL);
 }
 
 /* As the worker would ask for the first channel. */
-static vmcMessage
+static vmcIpcMessage
 question(uint32_t id)
 {
-    vmcMessage message = {
-        .type = VMC_MESSAGE_WORKER_OPEN, .id = id, .port = 600, .peer = 1, .peerPort = 1,
+    vmcIpcMessage message = {
+        .type = VMC_IPC_WORKER_OPEN, .id = id, .port = 600, .peer = 1, .peerPort = 1,
         .address = inet_addr("10.0.2.4"),
     };
 
@@ -143,7 +143,7 @@ question(uint32_t id)
 static void
 askNoChannel(void)
 {
-    vmcMessage message = question(1u << 30);
+    vmcIpcMessage message = question(1u << 30);
 
     message.channel = 77;
     say(&message, sizeof(message));
@@ -152,7 +152,7 @@ askNoChannel(void)
 static void
 askOtherPort(void)
 {
-    vmcMessage message = question(1u << 30);
+    vmcIpcMessage message = question(1u << 30);
 
     message.port = 22;
     say(&message, sizeof(message));
@@ -162,7 +162,7 @@ static void
 askTooOften(void)
 {
     for (uint32_t i = 0; i < TOO_MANY; i++) {
-        vmcMessage message = question((1u << 30) + i);
+        vmcIpcMessage message = question((1u << 30) + i);
 
         say(&message, sizeof(message));
     }
@@ -171,7 +171,7 @@ askTooOften(void)
 static void
 askTwice(void)
 {
-    vmcMessage message = question(1u << 30);
+    vmcIpcMessage message = question(1u << 30);
 
     say(&message, sizeof(message));
     say(&message, sizeof(message));
@@ -180,7 +180,7 @@ askTwice(void)
 static void
 askShort(void)
 {
-    vmcMessage message = question(1u << 30);
+    vmcIpcMessage message = question(1u << 30);
 
     say(&message, sizeof(message) - 1);
 }
@@ -188,7 +188,7 @@ askShort(void)
 static void
 askGarbage(void)
 {
-    vmcMessage message;
+    vmcIpcMessage message;
 
     memset(&message, 0xa5, sizeof(message));
     say(&message, sizeof(message));
@@ -197,7 +197,7 @@ askGarbage(void)
 static void
 askCloseUnknown(void)
 {
-    vmcMessage message = { .type = VMC_MESSAGE_WORKER_CLOSE, .id = 1u << 30 };
+    vmcIpcMessage message = { .type = VMC_IPC_WORKER_CLOSE, .id = 1u << 30 };
 
     say(&message, sizeof(message));
 }
@@ -205,7 +205,7 @@ askCloseUnknown(void)
 static void
 askRemoved(void)
 {
-    vmcMessage message = { .type = VMC_MESSAGE_WORKER_REMOVED };
+    vmcIpcMessage message = { .type = VMC_IPC_WORKER_REMOVED };
 
     say(&message, sizeof(message));
 }
@@ -213,7 +213,7 @@ askRemoved(void)
 static void
 askBrokers(void)
 {
-    vmcMessage message = { .type = VMC_MESSAGE_BROKER_SERVE };
+    vmcIpcMessage message = { .type = VMC_IPC_BROKER_SERVE };
 
     say(&message, sizeof(message));
 }

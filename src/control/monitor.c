@@ -19,7 +19,7 @@
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
-struct _vmcControlSession {
+struct _vmcMonitor {
     const vmcControlOps *ops;
     void *opaque;
     vmcJsonReader reader;
@@ -42,7 +42,7 @@ typedef struct {
     const char *name;
     argument arguments[ARGUMENTS_MAX];
     /* @arguments has those of the row; what is returned is the caller's. */
-    struct json_object *(*run)(vmcControlSession *session, struct json_object *arguments, int *fd);
+    struct json_object *(*run)(vmcMonitor *session, struct json_object *arguments, int *fd);
 } command;
 
 static struct json_object *
@@ -62,7 +62,7 @@ versionNew(void)
 }
 
 static struct json_object *
-runCapabilities(vmcControlSession *session, struct json_object *arguments, int *fd G_GNUC_UNUSED)
+runCapabilities(vmcMonitor *session, struct json_object *arguments, int *fd G_GNUC_UNUSED)
 {
     struct json_object *enable = json_object_object_get(arguments, "enable");
 
@@ -75,21 +75,21 @@ runCapabilities(vmcControlSession *session, struct json_object *arguments, int *
 }
 
 static struct json_object *
-runVersion(vmcControlSession *session G_GNUC_UNUSED, struct json_object *arguments G_GNUC_UNUSED,
+runVersion(vmcMonitor *session G_GNUC_UNUSED, struct json_object *arguments G_GNUC_UNUSED,
            int *fd G_GNUC_UNUSED)
 {
     return versionNew();
 }
 
 static struct json_object *
-runQuery(vmcControlSession *session, struct json_object *arguments G_GNUC_UNUSED,
+runQuery(vmcMonitor *session, struct json_object *arguments G_GNUC_UNUSED,
          int *fd G_GNUC_UNUSED)
 {
     return session->ops->query(session->opaque);
 }
 
 static struct json_object *
-runAdd(vmcControlSession *session, struct json_object *arguments, int *fd G_GNUC_UNUSED)
+runAdd(vmcMonitor *session, struct json_object *arguments, int *fd G_GNUC_UNUSED)
 {
     struct json_object *value = json_object_object_get(arguments, "vmchannel");
     const char *text = json_object_get_string(value);
@@ -102,7 +102,7 @@ runAdd(vmcControlSession *session, struct json_object *arguments, int *fd G_GNUC
 }
 
 static struct json_object *
-runRemove(vmcControlSession *session, struct json_object *arguments, int *fd G_GNUC_UNUSED)
+runRemove(vmcMonitor *session, struct json_object *arguments, int *fd G_GNUC_UNUSED)
 {
     struct json_object *address = json_object_object_get(arguments, "address");
     int64_t port = json_object_get_int64(json_object_object_get(arguments, "port"));
@@ -118,12 +118,12 @@ runRemove(vmcControlSession *session, struct json_object *arguments, int *fd G_G
 }
 
 static struct json_object *
-runCapture(vmcControlSession *session, struct json_object *arguments G_GNUC_UNUSED, int *fd)
+runCapture(vmcMonitor *session, struct json_object *arguments G_GNUC_UNUSED, int *fd)
 {
     return session->ops->capture(session->opaque, fd);
 }
 
-static struct json_object *runCommands(vmcControlSession *session, struct json_object *arguments,
+static struct json_object *runCommands(vmcMonitor *session, struct json_object *arguments,
                                        int *fd);
 
 static const command commands[] = {
@@ -138,7 +138,7 @@ static const command commands[] = {
 };
 
 static struct json_object *
-runCommands(vmcControlSession *session G_GNUC_UNUSED, struct json_object *arguments G_GNUC_UNUSED,
+runCommands(vmcMonitor *session G_GNUC_UNUSED, struct json_object *arguments G_GNUC_UNUSED,
             int *fd G_GNUC_UNUSED)
 {
     struct json_object *list = json_object_new_array();
@@ -241,7 +241,7 @@ checkMessage(struct json_object *message)
 
 /* The row of a command that may be given now; NULL with an error. */
 static const command *
-findCommand(const vmcControlSession *session, const char *name)
+findCommand(const vmcMonitor *session, const char *name)
 {
     const command *row = NULL;
 
@@ -265,7 +265,7 @@ findCommand(const vmcControlSession *session, const char *name)
 
 /* Puts what came of @message into @answer: "return" or "error". */
 static void
-execute(vmcControlSession *session, struct json_object *message, struct json_object *answer,
+execute(vmcMonitor *session, struct json_object *message, struct json_object *answer,
         int *fd)
 {
     const char *class = CLASS_GENERIC;
@@ -288,10 +288,10 @@ execute(vmcControlSession *session, struct json_object *message, struct json_obj
         json_object_object_add(answer, "error", errorNew(class));
 }
 
-vmcControlSession *
-vmcControlSessionNew(const vmcControlOps *ops, void *opaque)
+vmcMonitor *
+vmcMonitorNew(const vmcControlOps *ops, void *opaque)
 {
-    vmcControlSession *session = g_new0(vmcControlSession, 1);
+    vmcMonitor *session = g_new0(vmcMonitor, 1);
 
     session->ops = ops;
     session->opaque = opaque;
@@ -300,14 +300,14 @@ vmcControlSessionNew(const vmcControlOps *ops, void *opaque)
 }
 
 void
-vmcControlSessionFree(vmcControlSession *session)
+vmcMonitorFree(vmcMonitor *session)
 {
     vmcJsonReaderClear(&session->reader);
     g_free(session);
 }
 
 char *
-vmcControlSessionGreeting(void)
+vmcMonitorGreeting(void)
 {
     g_autoptr(vmcJson) line = json_object_new_object();
     struct json_object *greeting = json_object_new_object();
@@ -328,7 +328,7 @@ vmcControlErrorLine(void)
 }
 
 char *
-vmcControlSessionInput(vmcControlSession *session, const char **data, size_t *len, int *fd)
+vmcMonitorInput(vmcMonitor *session, const char **data, size_t *len, int *fd)
 {
     g_autoptr(vmcJson) message = NULL;
     g_autoptr(vmcJson) answer = NULL;
@@ -348,7 +348,7 @@ vmcControlSessionInput(vmcControlSession *session, const char **data, size_t *le
 }
 
 bool
-vmcControlSessionListens(const vmcControlSession *session)
+vmcMonitorListens(const vmcMonitor *session)
 {
     return session->negotiated;
 }

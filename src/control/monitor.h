@@ -15,7 +15,7 @@
 
 #include "control/json.h"
 
-typedef struct _vmcControlSession vmcControlSession;
+typedef struct _vmcMonitor vmcMonitor;
 
 /* Each returns what the command returns, the session's, or NULL with an error. */
 typedef struct {
@@ -28,23 +28,23 @@ typedef struct {
 } vmcControlOps;
 
 /* @ops and @opaque must outlive the session. */
-vmcControlSession *vmcControlSessionNew(const vmcControlOps *ops, void *opaque);
-void vmcControlSessionFree(vmcControlSession *session);
+vmcMonitor *vmcMonitorNew(const vmcControlOps *ops, void *opaque);
+void vmcMonitorFree(vmcMonitor *session);
 
-/* vmcControlSessionGreeting: the line that the client gets first; the caller frees it. */
-char *vmcControlSessionGreeting(void);
+/* vmcMonitorGreeting: the line that the client gets first; the caller frees it. */
+char *vmcMonitorGreeting(void);
 
 /*
- * vmcControlSessionInput:
+ * vmcMonitorInput:
  * Takes bytes off *@data, *@len, up to the end of the first message, and does
  * what it says. Returns the line that answers it, which the caller frees, and
  * in *@fd a descriptor that goes with it (or -1); NULL when all bytes are taken
  * and no message is whole yet.
  */
-char *vmcControlSessionInput(vmcControlSession *session, const char **data, size_t *len, int *fd);
+char *vmcMonitorInput(vmcMonitor *session, const char **data, size_t *len, int *fd);
 
-/* vmcControlSessionListens: whether the client has negotiated, and so gets events. */
-bool vmcControlSessionListens(const vmcControlSession *session);
+/* vmcMonitorListens: whether the client has negotiated, and so gets events. */
+bool vmcMonitorListens(const vmcMonitor *session);
 
 /*
  * vmcControlEventLine:

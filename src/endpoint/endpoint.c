@@ -63,7 +63,7 @@ vmcEndpointNew(const vmcEndpointConfig *config, const vmcEndpointOps *ops, void 
     ep->opaque = opaque;
     ep->channels = g_array_new(FALSE, FALSE, sizeof(vmcEndpointChannel));
     ep->conns = g_hash_table_new(tupleHash, tupleEqual);
-    ep->deadlines = g_ptr_array_new();
+    ep->timers = g_ptr_array_new();
     /* Not in the struct, which is cleared: untouched it takes no memory. */
     ep->payload = g_malloc(VMC_ENDPOINT_FRAME_MAX);
     ep->probeAt = VMC_TIME_NEVER;
@@ -86,7 +86,7 @@ vmcEndpointFree(vmcEndpoint *ep)
     }
     g_array_free(ep->channels, TRUE);
     g_hash_table_destroy(ep->conns);
-    g_ptr_array_free(ep->deadlines, TRUE);
+    g_ptr_array_free(ep->timers, TRUE);
     g_free(ep->payload);
     g_free(ep);
 }
@@ -346,19 +346,19 @@ probeAll(vmcEndpoint *ep, vmcTime now, bool linkBusy)
     }
 }
 
-/* The deadline that comes first, after those that have moved are put right. */
+/* The timer that comes first, after those that have moved are put right. */
 static vmcEndpointConn *
 firstDue(vmcEndpoint *ep)
 {
-    vmcDeadline *deadline;
+    vmcTimer *timer;
 
-    while ((deadline = vmcDeadlineFirst(ep->deadlines))) {
-        char *base = (char *)deadline - offsetof(vmcEndpointConn, deadline);
+    while ((timer = vmcTimerFirst(ep->timers))) {
+        char *base = (char *)timer - offsetof(vmcEndpointConn, timer);
         vmcEndpointConn *conn = (vmcEndpointConn *)(void *)base;
 
-        if (deadline->at == vmcTcpNextTimer(conn))
+        if (timer->at == vmcTcpNextTimer(conn))
             return conn;
-        vmcDeadlineSet(ep->deadlines, deadline, vmcTcpNextTimer(conn));
+        vmcTimerSet(ep->timers, timer, vmcTcpNextTimer(conn));
     }
     return NULL;
 }
@@ -368,7 +368,7 @@ vmcEndpointNextTimer(vmcEndpoint *ep)
 {
     const vmcEndpointConn *conn = firstDue(ep);
 
-    return MIN(conn ? conn->deadline.at : VMC_TIME_NEVER, ep->probeAt);
+    return MIN(conn ? conn->timer.at : VMC_TIME_NEVER, ep->probeAt);
 }
 
 vmcTime
@@ -376,7 +376,7 @@ vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, bool linkBusy)
 {
     vmcEndpointConn *conn;
 
-    while ((conn = firstDue(ep)) && conn->deadline.at <= now)
+    while ((conn = firstDue(ep)) && conn->timer.at <= now)
         vmcTcpTimer(ep, conn, now, linkBusy);
     probeAll(ep, now, linkBusy);
     vmcEndpointFlush(ep, now);

@@ -70,7 +70,7 @@ struct _vmcEndpointConn {
     vmcTime badAckAt;           /* no ACK to a bad segment before */
     vmcTime unaAt;              /* when sndUna moved last */
     vmcTime repeatedAt;         /* since then only known bytes came; 0: not so */
-    vmcDeadline deadline;       /* not after the earliest of the first three */
+    vmcTimer timer;             /* not after the earliest of the first three */
 
     void *channel;
     void *host;
@@ -92,7 +92,7 @@ struct _vmcEndpoint {
     vmcEndpointStats stats;
     GArray *channels;           /* vmcEndpointChannel; few */
     GHashTable *conns;          /* all, lingering ones too, by tuple */
-    GPtrArray *deadlines;
+    GPtrArray *timers;
     GQueue dirty;               /* connections with work for the next flush */
     GQueue linger;              /* TIME_WAIT, or a RST is due; oldest first */
     unsigned int attached;

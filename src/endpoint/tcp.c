@@ -87,13 +87,13 @@ vmcTcpNextTimer(const vmcEndpointConn *conn)
     return MIN(conn->rtxAt, MIN(conn->ackAt, conn->endAt));
 }
 
-/* A deadline that moves away is left alone: vmcEndpointTimer() corrects it. */
+/* A timer that moves away is left alone: vmcEndpointTimer() corrects it. */
 void
 vmcTcpSetTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime *timer, vmcTime at)
 {
     *timer = at;
-    if (at < conn->deadline.at)
-        vmcDeadlineSet(ep->deadlines, &conn->deadline, at);
+    if (at < conn->timer.at)
+        vmcTimerSet(ep->timers, &conn->timer, at);
 }
 
 void
@@ -123,7 +123,7 @@ vmcTcpFree(vmcEndpoint *ep, vmcEndpointConn *conn)
     if (conn->lingering)
         g_queue_unlink(&ep->linger, &conn->lingerLink);
     vmcTcpSetState(ep, conn, VMC_TCP_CLOSED);
-    vmcDeadlineSet(ep->deadlines, &conn->deadline, VMC_TIME_NEVER);
+    vmcTimerSet(ep->timers, &conn->timer, VMC_TIME_NEVER);
     g_hash_table_remove(ep->conns, &conn->tuple);
     g_free(conn->buffer);
     g_free(conn);

@@ -66,7 +66,7 @@ connNew(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const vmcFrame *frame,
     conn->sndWnd = conn->sndWndMax = syn->window;
     conn->iss = initialSequence(ep, tuple, now);
     conn->sndUna = conn->sndNxt = conn->sndMax = conn->iss;
-    conn->rtxAt = conn->ackAt = conn->endAt = conn->deadline.at = VMC_TIME_NEVER;
+    conn->rtxAt = conn->ackAt = conn->endAt = conn->timer.at = VMC_TIME_NEVER;
     return conn;
 }
 

@@ -296,5 +296,5 @@ vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, bool linkBusy)
         else
             timerRtx(ep, conn, now);
     }
-    vmcDeadlineSet(ep->deadlines, &conn->deadline, vmcTcpNextTimer(conn));
+    vmcTimerSet(ep->timers, &conn->timer, vmcTcpNextTimer(conn));
 }

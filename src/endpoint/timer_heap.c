@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A binary heap of deadlines: see timer_heap.h. Pure: time is a number here. */
+/* A binary heap of timers: see timer_heap.h. Pure: time is a number here. */
 #include <config.h>
 
 #include "endpoint/timer_heap.h"
 
-static vmcDeadline *
+static vmcTimer *
 heapGet(const GPtrArray *heap, unsigned int slot)
 {
     return g_ptr_array_index(heap, slot);
 }
 
 static void
-heapPut(GPtrArray *heap, unsigned int slot, vmcDeadline *deadline)
+heapPut(GPtrArray *heap, unsigned int slot, vmcTimer *timer)
 {
-    g_ptr_array_index(heap, slot) = deadline;
-    deadline->slot = slot;
+    g_ptr_array_index(heap, slot) = timer;
+    timer->slot = slot;
 }
 
 static unsigned int
-siftUp(GPtrArray *heap, unsigned int slot, const vmcDeadline *deadline)
+siftUp(GPtrArray *heap, unsigned int slot, const vmcTimer *timer)
 {
-    while (slot > 0 && heapGet(heap, (slot - 1) / 2)->at > deadline->at) {
+    while (slot > 0 && heapGet(heap, (slot - 1) / 2)->at > timer->at) {
         heapPut(heap, slot, heapGet(heap, (slot - 1) / 2));
         slot = (slot - 1) / 2;
     }
@@ -28,14 +28,14 @@ siftUp(GPtrArray *heap, unsigned int slot, const vmcDeadline *deadline)
 }
 
 static unsigned int
-siftDown(GPtrArray *heap, unsigned int slot, const vmcDeadline *deadline)
+siftDown(GPtrArray *heap, unsigned int slot, const vmcTimer *timer)
 {
     for (;;) {
         unsigned int child = 2 * slot + 1;
 
         if (child + 1 < heap->len && heapGet(heap, child + 1)->at < heapGet(heap, child)->at)
             child++;
-        if (child >= heap->len || heapGet(heap, child)->at >= deadline->at)
+        if (child >= heap->len || heapGet(heap, child)->at >= timer->at)
             return slot;
         heapPut(heap, slot, heapGet(heap, child));
         slot = child;
@@ -43,16 +43,16 @@ siftDown(GPtrArray *heap, unsigned int slot, const vmcDeadline *deadline)
 }
 
 static void
-heapPlace(GPtrArray *heap, unsigned int slot, vmcDeadline *deadline)
+heapPlace(GPtrArray *heap, unsigned int slot, vmcTimer *timer)
 {
-    slot = siftUp(heap, slot, deadline);
-    heapPut(heap, siftDown(heap, slot, deadline), deadline);
+    slot = siftUp(heap, slot, timer);
+    heapPut(heap, siftDown(heap, slot, timer), timer);
 }
 
 static void
 heapRemove(GPtrArray *heap, unsigned int slot)
 {
-    vmcDeadline *last = heapGet(heap, heap->len - 1);
+    vmcTimer *last = heapGet(heap, heap->len - 1);
 
     g_ptr_array_set_size(heap, (int)heap->len - 1);
     if (slot < heap->len)
@@ -60,25 +60,25 @@ heapRemove(GPtrArray *heap, unsigned int slot)
 }
 
 void
-vmcDeadlineSet(GPtrArray *heap, vmcDeadline *deadline, vmcTime at)
+vmcTimerSet(GPtrArray *heap, vmcTimer *timer, vmcTime at)
 {
-    bool in = deadline->at != VMC_TIME_NEVER;
+    bool in = timer->at != VMC_TIME_NEVER;
 
-    deadline->at = at;
+    timer->at = at;
     if (at == VMC_TIME_NEVER) {
         if (in)
-            heapRemove(heap, deadline->slot);
+            heapRemove(heap, timer->slot);
         return;
     }
     if (!in) {
-        deadline->slot = heap->len;
-        g_ptr_array_add(heap, deadline);
+        timer->slot = heap->len;
+        g_ptr_array_add(heap, timer);
     }
-    heapPlace(heap, deadline->slot, deadline);
+    heapPlace(heap, timer->slot, timer);
 }
 
-vmcDeadline *
-vmcDeadlineFirst(const GPtrArray *heap)
+vmcTimer *
+vmcTimerFirst(const GPtrArray *heap)
 {
     return heap->len > 0 ? heapGet(heap, 0) : NULL;
 }

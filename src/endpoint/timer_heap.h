@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which of many things is due first: a heap of deadlines that live inside what
+ * Which of many things is due first: a heap of timers that live inside what
  * they belong to. It does not know what happens when one is due. Pure: time is
  * a number here.
  */
@@ -13,14 +13,14 @@
 typedef struct {
     vmcTime at;                 /* VMC_TIME_NEVER: in no heap */
     unsigned int slot;          /* its place in the heap */
-} vmcDeadline;
+} vmcTimer;
 
-#define VMC_DEADLINE_INIT { .at = VMC_TIME_NEVER }
+#define VMC_TIMER_INIT { .at = VMC_TIME_NEVER }
 
-/* A heap is a GPtrArray of vmcDeadline, made by g_ptr_array_new(). */
+/* A heap is a GPtrArray of vmcTimer, made by g_ptr_array_new(). */
 
-/* vmcDeadlineSet: enters, moves or (VMC_TIME_NEVER) takes out @deadline. */
-void vmcDeadlineSet(GPtrArray *heap, vmcDeadline *deadline, vmcTime at);
+/* vmcTimerSet: enters, moves or (VMC_TIME_NEVER) takes out @timer. */
+void vmcTimerSet(GPtrArray *heap, vmcTimer *timer, vmcTime at);
 
-/* vmcDeadlineFirst: the one that is due first, or NULL. */
-vmcDeadline *vmcDeadlineFirst(const GPtrArray *heap);
+/* vmcTimerFirst: the one that is due first, or NULL. */
+vmcTimer *vmcTimerFirst(const GPtrArray *heap);

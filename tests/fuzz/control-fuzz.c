@@ -20,19 +20,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static vmcControlSession *session;
+static vmcMonitor *session;
 
 static struct json_object *
 query(void *opaque G_GNUC_UNUSED)
 {
-    g_assert(vmcControlSessionListens(session));
+    g_assert(vmcMonitorListens(session));
     return json_object_new_array();
 }
 
 static struct json_object *
 add(void *opaque G_GNUC_UNUSED, const char *vmchannel)
 {
-    g_assert(vmcControlSessionListens(session));
+    g_assert(vmcMonitorListens(session));
     g_assert(strlen(vmchannel) < VMC_JSON_MESSAGE_MAX);
     vmcReportError(VIR_ERR_INVALID_ARG, "'%s'", vmchannel);
     return NULL;
@@ -41,7 +41,7 @@ add(void *opaque G_GNUC_UNUSED, const char *vmchannel)
 static struct json_object *
 removeChannel(void *opaque G_GNUC_UNUSED, const char *address, uint16_t port)
 {
-    g_assert(vmcControlSessionListens(session));
+    g_assert(vmcMonitorListens(session));
     g_assert(port > 0);
     return json_object_new_string(address ? address : "");
 }
@@ -49,7 +49,7 @@ removeChannel(void *opaque G_GNUC_UNUSED, const char *address, uint16_t port)
 static struct json_object *
 capture(void *opaque G_GNUC_UNUSED, int *fd)
 {
-    g_assert(vmcControlSessionListens(session));
+    g_assert(vmcMonitorListens(session));
     *fd = 3;
     return json_object_new_object();
 }
@@ -72,14 +72,14 @@ answersTo(const char *input, size_t inputLen, size_t pieces)
 {
     GString *answers = g_string_new(NULL);
 
-    session = vmcControlSessionNew(&ops, NULL);
+    session = vmcMonitorNew(&ops, NULL);
     while (inputLen > 0) {
         size_t piece = MIN(pieces, inputLen), len = piece;
         const char *data = input;
         char *line;
         int fd;
 
-        while ((line = vmcControlSessionInput(session, &data, &len, &fd))) {
+        while ((line = vmcMonitorInput(session, &data, &len, &fd))) {
             checkAnswer(line);
             g_string_append(answers, line);
             g_free(line);
@@ -88,7 +88,7 @@ answersTo(const char *input, size_t inputLen, size_t pieces)
         input += piece;
         inputLen -= piece;
     }
-    vmcControlSessionFree(session);
+    vmcMonitorFree(session);
     return g_string_free(answers, FALSE);
 }
 

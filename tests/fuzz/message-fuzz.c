@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A worker that the guest has taken over against what the broker believes of
- * it: the form of messages, and the ledger of channels and connections. The
+ * it: the form of messages, and the conntable of channels and connections. The
  * input is a byte that says how many channels there are, and a list of steps: a
  * byte that says what, and what it needs.
  *
@@ -28,7 +28,7 @@ enum { CHANNELS_MAX = 4 };
 typedef struct {
     const uint8_t *data;
     size_t len;
-    vmcLedger *ledger;
+    vmcConntable *conntable;
     unsigned int channels;
     enum { NONE, THERE, REMOVED } states[CHANNELS_MAX];
     unsigned int begun, ended;  /* connections with data */
@@ -69,7 +69,7 @@ connEnd(gpointer data)
 
 /* As the broker does; every fourth is refused. */
 static void
-takeOpen(fuzz *f, const vmcMessage *message)
+takeOpen(fuzz *f, const vmcIpcMessage *message)
 {
     bool known = g_hash_table_contains(f->open, GUINT_TO_POINTER(message->id));
     bool right = message->channel < f->channels && f->states[message->channel] != NONE &&
@@ -77,12 +77,12 @@ takeOpen(fuzz *f, const vmcMessage *message)
         message->address == addressOf(message->channel).s_addr;
     void *data = message->id % 4 == 3 ? NULL : f;
 
-    g_assert(vmcLedgerMayOpen(f->ledger, message) ==
-             (right && !known && vmcLedgerCount(f->ledger) < VMC_ENDPOINT_MAX_CONNS));
-    if (!vmcLedgerMayOpen(f->ledger, message))
+    g_assert(vmcConntableMayOpen(f->conntable, message) ==
+             (right && !known && vmcConntableCount(f->conntable) < VMC_ENDPOINT_MAX_CONNS));
+    if (!vmcConntableMayOpen(f->conntable, message))
         return;
     f->begun += data != NULL;
-    vmcLedgerOpen(f->ledger, message, data);
+    vmcConntableOpen(f->conntable, message, data);
     g_hash_table_insert(f->open, GUINT_TO_POINTER(message->id), GUINT_TO_POINTER(message->channel));
 }
 
@@ -97,46 +97,46 @@ takeRemoved(fuzz *f, uint32_t channel)
     g_hash_table_iter_init(&iter, f->open);
     while (g_hash_table_iter_next(&iter, NULL, &number))
         right = right && GPOINTER_TO_UINT(number) != channel;
-    g_assert(vmcLedgerRemoved(f->ledger, channel) == right);
+    g_assert(vmcConntableRemoved(f->conntable, channel) == right);
     if (right)
         f->states[channel] = NONE;
 }
 
 static void
-take(fuzz *f, const vmcMessage *message)
+take(fuzz *f, const vmcIpcMessage *message)
 {
-    if (message->type == VMC_MESSAGE_WORKER_OPEN)
+    if (message->type == VMC_IPC_WORKER_OPEN)
         takeOpen(f, message);
-    else if (message->type == VMC_MESSAGE_WORKER_CLOSE)
-        g_assert(vmcLedgerClose(f->ledger, message->id) ==
+    else if (message->type == VMC_IPC_WORKER_CLOSE)
+        g_assert(vmcConntableClose(f->conntable, message->id) ==
                  g_hash_table_remove(f->open, GUINT_TO_POINTER(message->id)));
-    else if (message->type == VMC_MESSAGE_WORKER_PROBED)
-        vmcLedgerProbed(f->ledger);
-    else if (message->type == VMC_MESSAGE_WORKER_REMOVED)
+    else if (message->type == VMC_IPC_WORKER_PROBED)
+        vmcConntableProbed(f->conntable);
+    else if (message->type == VMC_IPC_WORKER_REMOVED)
         takeRemoved(f, message->channel);
     else
-        g_assert(message->type == VMC_MESSAGE_CHILD_READY);
+        g_assert(message->type == VMC_IPC_CHILD_READY);
 }
 
 static void
 stepPacket(fuzz *f, uint8_t step)
 {
-    vmcMessageWay way = step % VMC_MESSAGE_WAY_LAST;
+    vmcIpcWay way = step % VMC_IPC_WAY_LAST;
     unsigned int nfds = step / 4 % 4;
     size_t len = next(f);
     g_autofree uint8_t *exact = NULL;
-    vmcMessage message;
+    vmcIpcMessage message;
 
     len = MIN(len, f->len);
     exact = g_memdup2(f->data, len);
     f->data += len;
     f->len -= len;
-    if (!vmcMessageCheck(exact, len, nfds, way))
+    if (!vmcIpcCheck(exact, len, nfds, way))
         return;
     g_assert(len == sizeof(message));
     memcpy(&message, exact, sizeof(message));
-    g_assert(message.type < VMC_MESSAGE_LAST && message.reserved[0] == 0);
-    if (way == VMC_MESSAGE_FROM_WORKER) {
+    g_assert(message.type < VMC_IPC_LAST && message.reserved[0] == 0);
+    if (way == VMC_IPC_FROM_WORKER) {
         g_assert(nfds == 0);
         take(f, &message);
     }
@@ -146,27 +146,27 @@ static void
 stepMessage(fuzz *f, uint8_t step)
 {
     uint32_t number = next(f) % CHANNELS_MAX;
-    vmcMessage message = {
-        .type = step & 1 ? VMC_MESSAGE_WORKER_CLOSE : VMC_MESSAGE_WORKER_OPEN,
+    vmcIpcMessage message = {
+        .type = step & 1 ? VMC_IPC_WORKER_CLOSE : VMC_IPC_WORKER_OPEN,
         .id = (uint32_t)next(f) << (step & 8),
     };
 
-    if (message.type == VMC_MESSAGE_WORKER_OPEN) {
+    if (message.type == VMC_IPC_WORKER_OPEN) {
         message.channel = number;
         message.port = portOf(number) + ((step & 6) == 2);
         message.address = addressOf(number).s_addr + ((step & 6) == 4);
         message.peerPort = next(f);
     }
-    g_assert(vmcMessageCheck(&message, sizeof(message), 0, VMC_MESSAGE_FROM_WORKER));
+    g_assert(vmcIpcCheck(&message, sizeof(message), 0, VMC_IPC_FROM_WORKER));
     take(f, &message);
 }
 
 static void
-countTold(void *opaque, const vmcMessage *message)
+countTold(void *opaque, const vmcIpcMessage *message)
 {
     fuzz *f = opaque;
 
-    g_assert(vmcMessageCheck(message, sizeof(*message), 0, VMC_MESSAGE_TO_WORKER));
+    g_assert(vmcIpcCheck(message, sizeof(*message), 0, VMC_IPC_TO_WORKER));
     f->told++;
 }
 
@@ -184,12 +184,12 @@ countThere(const fuzz *f)
 static void
 stepChannel(fuzz *f, uint8_t step)
 {
-    vmcMessage message = { .type = VMC_MESSAGE_WORKER_REMOVED, .channel = next(f) % CHANNELS_MAX };
+    vmcIpcMessage message = { .type = VMC_IPC_WORKER_REMOVED, .channel = next(f) % CHANNELS_MAX };
 
     if (step % 2 == 0) {
         take(f, &message);
     } else if (message.channel < f->channels && f->states[message.channel] == THERE) {
-        vmcLedgerRemoveChannel(f->ledger, message.channel);
+        vmcConntableRemoveChannel(f->conntable, message.channel);
         f->states[message.channel] = REMOVED;
     }
 }
@@ -198,17 +198,17 @@ static void
 stepLife(fuzz *f, uint8_t step)
 {
     if (step % 4 == 0) {
-        vmcLedgerProbed(f->ledger);
+        vmcConntableProbed(f->conntable);
     } else {
-        vmcLedgerWorkerEnded(f->ledger);
+        vmcConntableWorkerEnded(f->conntable);
         g_hash_table_remove_all(f->open);
         for (unsigned int i = 0; i < f->channels; i++)
             f->states[i] = f->states[i] == REMOVED ? NONE : f->states[i];
         g_assert(f->ended == f->begun);
     }
     f->told = 0;
-    vmcLedgerTell(f->ledger, countTold, f);
-    g_assert(f->told >= countThere(f) && f->told <= countThere(f) + VMC_LEDGER_KNOWN_MAX);
+    vmcConntableTell(f->conntable, countTold, f);
+    g_assert(f->told >= countThere(f) && f->told <= countThere(f) + VMC_CONNTABLE_KNOWN_MAX);
     g_assert(step % 4 != 0 || f->told == countThere(f));
 }
 
@@ -218,14 +218,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz f = { .data = data, .len = size };
     uint32_t number;
 
-    f.ledger = vmcLedgerNew(connEnd);
+    f.conntable = vmcConntableNew(connEnd);
     f.open = g_hash_table_new(NULL, NULL);
     f.channels = next(&f) % (CHANNELS_MAX + 1);
     for (unsigned int i = 0; i < f.channels; i++)
-        g_assert(vmcLedgerAddChannel(f.ledger, addressOf(i), portOf(i), &number) && number == i);
+        g_assert(vmcConntableAddChannel(f.conntable, addressOf(i), portOf(i), &number) && number == i);
     for (unsigned int i = 0; i < f.channels; i++)
         f.states[i] = THERE;
-    g_assert(f.channels == 0 || !vmcLedgerAddChannel(f.ledger, addressOf(0), portOf(0), &number));
+    g_assert(f.channels == 0 || !vmcConntableAddChannel(f.conntable, addressOf(0), portOf(0), &number));
     while (f.len > 0) {
         uint8_t step = next(&f);
 
@@ -237,10 +237,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             stepLife(&f, step);
         else
             stepChannel(&f, step);
-        g_assert(vmcLedgerCount(f.ledger) == g_hash_table_size(f.open));
-        g_assert(vmcLedgerCount(f.ledger) <= VMC_ENDPOINT_MAX_CONNS);
+        g_assert(vmcConntableCount(f.conntable) == g_hash_table_size(f.open));
+        g_assert(vmcConntableCount(f.conntable) <= VMC_ENDPOINT_MAX_CONNS);
     }
-    vmcLedgerFree(f.ledger);
+    vmcConntableFree(f.conntable);
     g_hash_table_unref(f.open);
     g_assert(f.ended == f.begun);
     return 0;

@@ -10,7 +10,7 @@
  *
  * A channel that is removed has no connection any more as soon as that is
  * answered. The worker hears of it then, and may have asked for one just
- * before: the ledger keeps its number, for which we have no host side.
+ * before: the conntable keeps its number, for which we have no host side.
  */
 #include <config.h>
 
@@ -43,7 +43,7 @@
 #define MESSAGES_A_TURN 64
 
 /* Answers that a worker may leave unread, with the descriptors beside them. */
-#define UNREAD_MAX (VMC_LEDGER_KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
+#define UNREAD_MAX (VMC_CONNTABLE_KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
 
 /* How long a worker that fails waits for its successor, in microseconds. */
 #define BACKOFF_MIN (100 * G_TIME_SPAN_MILLISECOND)
@@ -59,11 +59,11 @@
 
 #define READY_MS 10000
 
-/* A guest connection that has or awaits its host side; the ledger's data. */
+/* A guest connection that has or awaits its host side; the conntable's data. */
 typedef struct {
     vmcBroker *broker;
     vmcBrokerChannel *channel;
-    vmcMessage asked;           /* the worker's OPEN */
+    vmcIpcMessage asked;        /* the worker's OPEN */
     vmcSourceRequest *request;
     bool open;                  /* the guest's connect was answered */
 } brokerConn;
@@ -73,7 +73,7 @@ struct _vmcBroker {
     vmcLoop *loop;
     vmcChannels *channels;
     char *guestName;            /* in paths */
-    vmcControl *control;        /* or NULL */
+    vmcControlSocket *control;  /* or NULL */
     char *withoutControl;       /* why it is NULL */
     vmcWatch link;              /* watched for its end only */
     vmcWatch signals;
@@ -84,7 +84,7 @@ struct _vmcBroker {
     vmcWatch letters;           /* the mailbox */
     vmcWatch ended;             /* the worker */
     unsigned int layers;        /* that hold, as it said; 0: not yet */
-    vmcLedger *ledger;
+    vmcConntable *conntable;
     gint64 startedAt;
     gint64 startAt;             /* when the next worker starts; 0: there is one */
     gint64 backoff;
@@ -93,39 +93,39 @@ struct _vmcBroker {
 };
 
 static void
-workerPost(vmcBroker *broker, const vmcMessage *message, int fd)
+workerPost(vmcBroker *broker, const vmcIpcMessage *message, int fd)
 {
     if (!vmcMailboxPost(&broker->mailbox, message, &fd, fd >= 0))
         vmcLoopChange(broker->loop, &broker->letters, EPOLLIN | EPOLLOUT);
 }
 
 static void
-workerAnswer(vmcBroker *broker, uint32_t id, vmcMessageType type, int fd)
+workerAnswer(vmcBroker *broker, uint32_t id, vmcIpcType type, int fd)
 {
-    vmcMessage answer = { .type = type, .id = id };
+    vmcIpcMessage answer = { .type = type, .id = id };
 
     workerPost(broker, &answer, fd);
 }
 
 /* Tells who listens what became of a connection that the worker had asked for. */
 static void
-tellEvent(vmcBroker *broker, const vmcBrokerChannel *channel, const vmcMessage *message,
+tellEvent(vmcBroker *broker, const vmcBrokerChannel *channel, const vmcIpcMessage *message,
           const char *event)
 {
     char peer[INET_ADDRSTRLEN];
     struct json_object *data;
 
-    if (!vmcControlListens(broker->control))
+    if (!vmcControlSocketListens(broker->control))
         return;
     data = vmcChannelName(channel);
     inet_ntop(AF_INET, &message->peer, peer, sizeof(peer));
     json_object_object_add(data, "peer-address", json_object_new_string(peer));
     json_object_object_add(data, "peer-port", json_object_new_int(message->peerPort));
-    vmcControlEvent(broker->control, event, data);
+    vmcControlSocketEvent(broker->control, event, data);
 }
 
 static void
-channelRefused(vmcBroker *broker, vmcBrokerChannel *channel, const vmcMessage *message)
+channelRefused(vmcBroker *broker, vmcBrokerChannel *channel, const vmcIpcMessage *message)
 {
     channel->refused++;
     tellEvent(broker, channel, message, "VMCHANNEL_REFUSED");
@@ -167,21 +167,21 @@ sourceAnswered(void *opaque, int fd)
     else if (!conn->open)
         channelRefused(conn->broker, conn->channel, &conn->asked);
     workerAnswer(conn->broker, conn->asked.id,
-                 fd >= 0 ? VMC_MESSAGE_BROKER_OPENED : VMC_MESSAGE_BROKER_REFUSED, fd);
+                 fd >= 0 ? VMC_IPC_BROKER_OPENED : VMC_IPC_BROKER_REFUSED, fd);
 }
 
 /* What the worker hears at once; DIALLING: nothing yet. */
-static const vmcMessageType answers[] = {
-    [VMC_SOURCE_DONE] = VMC_MESSAGE_BROKER_OPENED,
-    [VMC_SOURCE_REFUSED] = VMC_MESSAGE_BROKER_REFUSED,
-    [VMC_SOURCE_DIALLING] = VMC_MESSAGE_LAST,
-    [VMC_SOURCE_ACCEPTING] = VMC_MESSAGE_BROKER_ACCEPTING,
+static const vmcIpcType answers[] = {
+    [VMC_SOURCE_DONE] = VMC_IPC_BROKER_OPENED,
+    [VMC_SOURCE_REFUSED] = VMC_IPC_BROKER_REFUSED,
+    [VMC_SOURCE_DIALLING] = VMC_IPC_LAST,
+    [VMC_SOURCE_ACCEPTING] = VMC_IPC_BROKER_ACCEPTING,
 };
 
 /* Asks the channel's host side. Returns the connection, or NULL: refused. */
 static brokerConn *
-openSource(vmcBroker *broker, vmcBrokerChannel *channel, const vmcMessage *message,
-           vmcMessageType *answer, int *fd)
+openSource(vmcBroker *broker, vmcBrokerChannel *channel, const vmcIpcMessage *message,
+           vmcIpcType *answer, int *fd)
 {
     brokerConn *conn = g_new0(brokerConn, 1);
     vmcSourceResult result;
@@ -190,7 +190,7 @@ openSource(vmcBroker *broker, vmcBrokerChannel *channel, const vmcMessage *messa
     conn->channel = channel;
     conn->asked = *message;
     result = vmcSourceOpen(channel->source, sourceAnswered, conn, fd, &conn->request);
-    *answer = result == VMC_SOURCE_DONE && *fd < 0 ? VMC_MESSAGE_BROKER_NULL : answers[result];
+    *answer = result == VMC_SOURCE_DONE && *fd < 0 ? VMC_IPC_BROKER_NULL : answers[result];
     if (result == VMC_SOURCE_REFUSED) {
         channelRefused(broker, channel, message);
         g_clear_pointer(&conn, g_free);
@@ -201,58 +201,58 @@ openSource(vmcBroker *broker, vmcBrokerChannel *channel, const vmcMessage *messa
 }
 
 static bool
-workerOpens(vmcBroker *broker, const vmcMessage *message)
+workerOpens(vmcBroker *broker, const vmcIpcMessage *message)
 {
-    vmcMessageType answer = VMC_MESSAGE_BROKER_REFUSED;
+    vmcIpcType answer = VMC_IPC_BROKER_REFUSED;
     vmcBrokerChannel *channel;
     brokerConn *conn = NULL;
     int fd = -1;
 
-    if (!vmcLedgerMayOpen(broker->ledger, message))
+    if (!vmcConntableMayOpen(broker->conntable, message))
         return false;
     channel = vmcChannelsGet(broker->channels, message->channel);
     if (channel)
         conn = openSource(broker, channel, message, &answer, &fd);
-    vmcLedgerOpen(broker->ledger, message, conn);
-    if (answer != VMC_MESSAGE_LAST)
+    vmcConntableOpen(broker->conntable, message, conn);
+    if (answer != VMC_IPC_LAST)
         workerAnswer(broker, message->id, answer, fd);
     return true;
 }
 
 static bool
-workerCloses(vmcBroker *broker, const vmcMessage *message)
+workerCloses(vmcBroker *broker, const vmcIpcMessage *message)
 {
-    return vmcLedgerClose(broker->ledger, message->id);
+    return vmcConntableClose(broker->conntable, message->id);
 }
 
 /* The list may have been long, and so what was said of it. */
 static bool
-workerProbed(vmcBroker *broker, const vmcMessage *message G_GNUC_UNUSED)
+workerProbed(vmcBroker *broker, const vmcIpcMessage *message G_GNUC_UNUSED)
 {
-    vmcLedgerProbed(broker->ledger);
+    vmcConntableProbed(broker->conntable);
     malloc_trim(0);
     return true;
 }
 
 static bool
-workerRemoved(vmcBroker *broker, const vmcMessage *message)
+workerRemoved(vmcBroker *broker, const vmcIpcMessage *message)
 {
-    return vmcLedgerRemoved(broker->ledger, message->channel);
+    return vmcConntableRemoved(broker->conntable, message->channel);
 }
 
 static bool
-workerReady(vmcBroker *broker, const vmcMessage *message)
+workerReady(vmcBroker *broker, const vmcIpcMessage *message)
 {
     broker->layers = message->value;
     return true;
 }
 
-static bool (*const asked[VMC_MESSAGE_LAST])(vmcBroker *broker, const vmcMessage *message) = {
-    [VMC_MESSAGE_CHILD_READY] = workerReady,
-    [VMC_MESSAGE_WORKER_OPEN] = workerOpens,
-    [VMC_MESSAGE_WORKER_CLOSE] = workerCloses,
-    [VMC_MESSAGE_WORKER_PROBED] = workerProbed,
-    [VMC_MESSAGE_WORKER_REMOVED] = workerRemoved,
+static bool (*const asked[VMC_IPC_LAST])(vmcBroker *broker, const vmcIpcMessage *message) = {
+    [VMC_IPC_CHILD_READY] = workerReady,
+    [VMC_IPC_WORKER_OPEN] = workerOpens,
+    [VMC_IPC_WORKER_CLOSE] = workerCloses,
+    [VMC_IPC_WORKER_PROBED] = workerProbed,
+    [VMC_IPC_WORKER_REMOVED] = workerRemoved,
 };
 
 /* Who was killed from outside is followed at once, who fails by itself later. */
@@ -279,7 +279,7 @@ workerEnd(vmcBroker *broker, bool disobeyed)
     vmcLoopRemove(broker->loop, &broker->ended);
     vmcMailboxClose(&broker->mailbox);
     status = vmcChildReap(&broker->worker);
-    vmcLedgerWorkerEnded(broker->ledger);
+    vmcConntableWorkerEnded(broker->conntable);
     broker->layers = 0;
     broker->backoff = nextBackoff(broker, status, disobeyed);
     broker->startAt = g_get_monotonic_time() + broker->backoff;
@@ -303,13 +303,13 @@ hasEnded(const vmcBroker *broker, int milliseconds)
 static bool
 takeMessages(vmcBroker *broker)
 {
-    vmcMessage message;
+    vmcIpcMessage message;
     int got = 1;
 
     for (int i = 0; i < MESSAGES_A_TURN && got > 0; i++) {
         if (broker->mailbox.waiting.length > UNREAD_MAX)
             return false;
-        got = vmcMailboxTake(broker->mailbox.fd, VMC_MESSAGE_FROM_WORKER, &message, NULL, NULL);
+        got = vmcMailboxTake(broker->mailbox.fd, VMC_IPC_FROM_WORKER, &message, NULL, NULL);
         if (got > 0 && !asked[message.type](broker, &message))
             return false;
     }
@@ -333,14 +333,14 @@ lettersReady(void *opaque, uint32_t events)
 static void
 tellCapture(vmcBroker *broker)
 {
-    vmcMessage capture = { .type = VMC_MESSAGE_BROKER_CAPTURE };
+    vmcIpcMessage capture = { .type = VMC_IPC_BROKER_CAPTURE };
     int fd = broker->capture.fd < 0 ? -1 : fcntl(broker->capture.fd, F_DUPFD_CLOEXEC, 0);
 
     workerPost(broker, &capture, fd);
 }
 
 static void
-tell(void *opaque, const vmcMessage *message)
+tell(void *opaque, const vmcIpcMessage *message)
 {
     workerPost(opaque, message, -1);
 }
@@ -349,14 +349,15 @@ static void
 tellWorker(vmcBroker *broker)
 {
     const vmcRelayOptions *options = broker->options;
-    vmcMessage network = { .type = VMC_MESSAGE_BROKER_NETWORK, .id = options->prefix,
+    vmcIpcMessage network = { .type = VMC_IPC_BROKER_NETWORK, .id = options->prefix,
                            .value = options->mtu, .peer = options->guest.s_addr };
-    vmcMessage tally = { .type = VMC_MESSAGE_BROKER_TALLY };
-    vmcMessage serve = { .type = VMC_MESSAGE_BROKER_SERVE };
+    vmcIpcMessage counters = { .type = VMC_IPC_BROKER_COUNTERS };
+    vmcIpcMessage serve = { .type = VMC_IPC_BROKER_SERVE };
 
     workerPost(broker, &network, -1);
-    workerPost(broker, &tally, fcntl(vmcChannelsTallyFd(broker->channels), F_DUPFD_CLOEXEC, 0));
-    vmcLedgerTell(broker->ledger, tell, broker);
+    workerPost(broker, &counters,
+               fcntl(vmcChannelsCountersFd(broker->channels), F_DUPFD_CLOEXEC, 0));
+    vmcConntableTell(broker->conntable, tell, broker);
     if (broker->capture.fd >= 0)
         tellCapture(broker);
     workerPost(broker, &serve, -1);
@@ -391,10 +392,10 @@ queryChannels(void *opaque)
 
 /* The worker reads what it is told here before it reads another frame. */
 static void
-tellAtOnce(vmcBroker *broker, const vmcMessage *message)
+tellAtOnce(vmcBroker *broker, const vmcIpcMessage *message)
 {
     workerPost(broker, message, -1);
-    __atomic_fetch_add(&vmcChannelsTally(broker->channels)->told, 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&vmcChannelsCounters(broker->channels)->told, 1, __ATOMIC_RELEASE);
 }
 
 static struct json_object *
@@ -403,7 +404,7 @@ addLive(void *opaque, const char *value)
     vmcBroker *broker = opaque;
     vmcChannel *def = vmcQemuChannelParse(value);
     vmcBrokerChannel *channel = def ? vmcChannelsAddLive(broker->channels, def) : NULL;
-    vmcMessage told = { .type = VMC_MESSAGE_BROKER_CHANNEL };
+    vmcIpcMessage told = { .type = VMC_IPC_BROKER_CHANNEL };
 
     if (!channel)
         return NULL;
@@ -418,7 +419,7 @@ static struct json_object *
 removeLive(void *opaque, const char *address, uint16_t port)
 {
     vmcBroker *broker = opaque;
-    vmcMessage told = { .type = VMC_MESSAGE_BROKER_REMOVE };
+    vmcIpcMessage told = { .type = VMC_IPC_BROKER_REMOVE };
     vmcBrokerChannel *channel;
 
     if (!address)
@@ -434,7 +435,7 @@ removeLive(void *opaque, const char *address, uint16_t port)
     if (broker->worker.pid > 0)
         tellAtOnce(broker, &told);
     else
-        vmcLedgerRemoved(broker->ledger, told.channel);
+        vmcConntableRemoved(broker->conntable, told.channel);
     return json_object_new_object();
 }
 
@@ -548,7 +549,7 @@ prepare(vmcBroker *broker, const int keep[2])
         return -1;
     broker->guestName = options->uuid ? g_strdup(options->uuid)
         : options->name ? g_strdup(options->name) : g_strdup_printf("%d", (int)getpid());
-    broker->channels = vmcChannelsNew(broker->loop, options, broker->guestName, broker->ledger);
+    broker->channels = vmcChannelsNew(broker->loop, options, broker->guestName, broker->conntable);
     if (!broker->channels)
         return -1;
     for (unsigned int i = 0; i < options->channels->len; i++) {
@@ -558,7 +559,7 @@ prepare(vmcBroker *broker, const int keep[2])
     if (workerStart(broker) < 0)
         return -1;
     /* The guest can do without, where nobody may write to the folder. */
-    broker->control = vmcControlNew(broker->loop, broker->guestName, &controlOps, broker);
+    broker->control = vmcControlSocketNew(broker->loop, broker->guestName, &controlOps, broker);
     if (!broker->control)
         broker->withoutControl = g_strdup(vmcErrorLast()->message);
     return 0;
@@ -572,7 +573,7 @@ vmcBrokerNew(const vmcRelayOptions *options, const int keep[2])
     broker->options = options;
     broker->link.fd = broker->signals.fd = broker->mailbox.fd = broker->worker.pidfd = -1;
     broker->capture.fd = -1;
-    broker->ledger = vmcLedgerNew(connFree);
+    broker->conntable = vmcConntableNew(connFree);
     if (prepare(broker, keep) < 0)
         g_clear_pointer(&broker, vmcBrokerFree);
     return broker;
@@ -583,13 +584,13 @@ vmcBrokerFree(vmcBroker *broker)
 {
     if (!broker)
         return;
-    g_clear_pointer(&broker->control, vmcControlFree);
+    g_clear_pointer(&broker->control, vmcControlSocketFree);
     if (broker->worker.pid > 0) {
         vmcMailboxClose(&broker->mailbox);
         vmcChildReap(&broker->worker);
     }
     vmcChannelsFree(broker->channels);
-    vmcLedgerFree(broker->ledger);
+    vmcConntableFree(broker->conntable);
     vmcLoopFree(broker->loop);
     g_free(broker->guestName);
     g_free(broker->withoutControl);
@@ -659,7 +660,7 @@ vmcBrokerServe(vmcBroker *broker)
             break;
     }
     /* The next guest of that name may be about to start. */
-    g_clear_pointer(&broker->control, vmcControlFree);
+    g_clear_pointer(&broker->control, vmcControlSocketFree);
     /* The worker sees QEMU's end too, and what QEMU had sent before it. */
     hasEnded(broker, LEAVE_MS);
 }

@@ -18,9 +18,9 @@ struct _vmcChannels {
     vmcLoop *loop;
     vmcNetwork network;         /* the guest's, for channels that come later */
     const char *guestName;
-    vmcLedger *ledger;
+    vmcConntable *conntable;
     GPtrArray *slots;           /* of vmcBrokerChannel, by number; holes are NULL */
-    vmcTally *tally;
+    vmcCounters *counters;
     int tallyFd;
 };
 
@@ -38,21 +38,21 @@ networkOf(const vmcRelayOptions *options, vmcNetwork *network)
 
 vmcChannels *
 vmcChannelsNew(vmcLoop *loop, const vmcRelayOptions *options, const char *guestName,
-               vmcLedger *ledger)
+               vmcConntable *conntable)
 {
     int fd = -1;
-    vmcTally *tally = vmcTallyNew(&fd);
+    vmcCounters *counters = vmcCountersNew(&fd);
     vmcChannels *channels;
 
-    if (!tally)
+    if (!counters)
         return NULL;
     channels = g_new0(vmcChannels, 1);
     channels->loop = loop;
     networkOf(options, &channels->network);
     channels->guestName = guestName;
-    channels->ledger = ledger;
+    channels->conntable = conntable;
     channels->slots = g_ptr_array_new();
-    channels->tally = tally;
+    channels->counters = counters;
     channels->tallyFd = fd;
     return channels;
 }
@@ -67,19 +67,19 @@ vmcChannelsFree(vmcChannels *channels)
             vmcChannelsRemove(channels, channels->slots->pdata[i]);
     }
     g_ptr_array_unref(channels->slots);
-    vmcTallyFree(channels->tally);
+    vmcCountersFree(channels->counters);
     vmcFdClose(&channels->tallyFd);
     g_free(channels);
 }
 
-vmcTally *
-vmcChannelsTally(const vmcChannels *channels)
+vmcCounters *
+vmcChannelsCounters(const vmcChannels *channels)
 {
-    return channels->tally;
+    return channels->counters;
 }
 
 int
-vmcChannelsTallyFd(const vmcChannels *channels)
+vmcChannelsCountersFd(const vmcChannels *channels)
 {
     return channels->tallyFd;
 }
@@ -90,8 +90,8 @@ number(vmcChannels *channels, vmcBrokerChannel *channel)
 {
     struct in_addr address = { .s_addr = inet_addr(channel->def->address) };
 
-    if (!vmcLedgerAddChannel(channels->ledger, address, (uint16_t)channel->def->port,
-                             &channel->number)) {
+    if (!vmcConntableAddChannel(channels->conntable, address, (uint16_t)channel->def->port,
+                                &channel->number)) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "the guest has %d vmchannels: more are not accepted",
                        VMC_NIC_CHANNELS_MAX);
@@ -100,7 +100,7 @@ number(vmcChannels *channels, vmcBrokerChannel *channel)
     if (channel->number >= channels->slots->len)
         g_ptr_array_set_size(channels->slots, (int)channel->number + 1);
     channels->slots->pdata[channel->number] = channel;
-    channels->tally->channels[channel->number] = (vmcTallyBytes){ 0, 0 };
+    channels->counters->channels[channel->number] = (vmcCountersBytes){ 0, 0 };
     return true;
 }
 
@@ -170,7 +170,7 @@ void
 vmcChannelsRemove(vmcChannels *channels, vmcBrokerChannel *channel)
 {
     /* Its connections first: they are the source's. */
-    vmcLedgerRemoveChannel(channels->ledger, channel->number);
+    vmcConntableRemoveChannel(channels->conntable, channel->number);
     channels->slots->pdata[channel->number] = NULL;
     vmcSourceFree(channel->source);
     vmcChannelFree(channel->own);
@@ -228,7 +228,7 @@ vmcChannelName(const vmcBrokerChannel *channel)
 static struct json_object *
 describe(const vmcChannels *channels, const vmcBrokerChannel *channel)
 {
-    const vmcTallyBytes *bytes = &channels->tally->channels[channel->number];
+    const vmcCountersBytes *bytes = &channels->counters->channels[channel->number];
     g_autofree char *value = vmcQemuChannelFormat(channel->def);
     struct json_object *one = vmcChannelName(channel);
 

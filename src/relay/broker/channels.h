@@ -26,17 +26,17 @@ typedef struct _vmcChannels vmcChannels;
 
 /*
  * vmcChannelsNew: none yet; @options say the network, and the name in generated
- * paths is @guestName; @ledger has their numbers. All these and @loop must
+ * paths is @guestName; @conntable has their numbers. All these and @loop must
  * outlive it. NULL with an error.
  * vmcChannelsFree: also frees all channels. Accepts NULL.
  */
 vmcChannels *vmcChannelsNew(vmcLoop *loop, const vmcRelayOptions *options, const char *guestName,
-                            vmcLedger *ledger);
+                            vmcConntable *conntable);
 void vmcChannelsFree(vmcChannels *channels);
 
-/* vmcChannelsTally, vmcChannelsTallyFd: where bytes are counted. Borrowed. */
-vmcTally *vmcChannelsTally(const vmcChannels *channels);
-int vmcChannelsTallyFd(const vmcChannels *channels);
+/* vmcChannelsCounters, vmcChannelsCountersFd: where bytes are counted. Borrowed. */
+vmcCounters *vmcChannelsCounters(const vmcChannels *channels);
+int vmcChannelsCountersFd(const vmcChannels *channels);
 
 /*
  * vmcChannelsAdd: gets the host side of @def ready, which must outlive it; @keep

@@ -13,12 +13,12 @@
 
 /* A guest connection, from the worker's OPEN to its CLOSE. */
 typedef struct {
-    vmcLedger *ledger;
+    vmcConntable *table;
     uint32_t channel;
     bool refused;
-    vmcMessage known;           /* what a successor is told of it */
+    vmcIpcMessage known;        /* what a successor is told of it */
     void *data;                 /* NULL: refused, or over with its channel */
-} ledgerConn;
+} tableConn;
 
 typedef enum {
     CHANNEL_NONE,               /* the number is free */
@@ -28,23 +28,23 @@ typedef enum {
 
 typedef struct {
     channelState state;
-    vmcMessage told;            /* as the worker is told of it */
-} ledgerChannel;
+    vmcIpcMessage told;         /* as the worker is told of it */
+} tableChannel;
 
-struct _vmcLedger {
+struct _vmcConntable {
     GDestroyNotify end;
-    GArray *channels;           /* of ledgerChannel, by number */
-    GHashTable *conns;          /* id → ledgerConn */
-    GArray *known;              /* of vmcMessage: connections of dead workers */
+    GArray *channels;           /* of tableChannel, by number */
+    GHashTable *conns;          /* id → tableConn */
+    GArray *known;              /* of vmcIpcMessage: connections of dead workers */
 };
 
 static void
-connEnd(ledgerConn *conn)
+connEnd(tableConn *conn)
 {
     void *data = g_steal_pointer(&conn->data);
 
     if (data)
-        conn->ledger->end(data);
+        conn->table->end(data);
 }
 
 static void
@@ -54,82 +54,83 @@ connFree(gpointer opaque)
     g_free(opaque);
 }
 
-vmcLedger *
-vmcLedgerNew(GDestroyNotify end)
+vmcConntable *
+vmcConntableNew(GDestroyNotify end)
 {
-    vmcLedger *ledger = g_new0(vmcLedger, 1);
+    vmcConntable *table = g_new0(vmcConntable, 1);
 
-    ledger->end = end;
-    ledger->channels = g_array_new(FALSE, FALSE, sizeof(ledgerChannel));
-    ledger->conns = g_hash_table_new_full(NULL, NULL, NULL, connFree);
-    ledger->known = g_array_new(FALSE, FALSE, sizeof(vmcMessage));
-    return ledger;
+    table->end = end;
+    table->channels = g_array_new(FALSE, FALSE, sizeof(tableChannel));
+    table->conns = g_hash_table_new_full(NULL, NULL, NULL, connFree);
+    table->known = g_array_new(FALSE, FALSE, sizeof(vmcIpcMessage));
+    return table;
 }
 
 void
-vmcLedgerFree(vmcLedger *ledger)
+vmcConntableFree(vmcConntable *table)
 {
-    g_hash_table_unref(ledger->conns);
-    g_array_unref(ledger->channels);
-    g_array_unref(ledger->known);
-    g_free(ledger);
+    g_hash_table_unref(table->conns);
+    g_array_unref(table->channels);
+    g_array_unref(table->known);
+    g_free(table);
 }
 
-static ledgerChannel *
-channelAt(const vmcLedger *ledger, uint32_t number)
+static tableChannel *
+channelAt(const vmcConntable *table, uint32_t number)
 {
-    return &g_array_index(ledger->channels, ledgerChannel, number);
+    return &g_array_index(table->channels, tableChannel, number);
 }
 
 static bool
-isAt(const ledgerChannel *channel, uint32_t address, uint16_t port)
+isAt(const tableChannel *channel, uint32_t address, uint16_t port)
 {
     return channel->told.address == address && channel->told.port == port;
 }
 
 /* A number that is free; one more than there may be, when none is. */
 static uint32_t
-freeNumber(const vmcLedger *ledger)
+freeNumber(const vmcConntable *table)
 {
     uint32_t number = 0;
 
-    while (number < ledger->channels->len && channelAt(ledger, number)->state != CHANNEL_NONE)
+    while (number < table->channels->len && channelAt(table, number)->state != CHANNEL_NONE)
         number++;
     return number;
 }
 
 bool
-vmcLedgerAddChannel(vmcLedger *ledger, struct in_addr address, uint16_t port, uint32_t *number)
+vmcConntableAddChannel(vmcConntable *table, struct in_addr address, uint16_t port,
+                       uint32_t *number)
 {
-    uint32_t free = freeNumber(ledger);
+    uint32_t free = freeNumber(table);
 
-    for (uint32_t i = 0; i < ledger->channels->len; i++) {
-        const ledgerChannel *other = channelAt(ledger, i);
+    for (uint32_t i = 0; i < table->channels->len; i++) {
+        const tableChannel *other = channelAt(table, i);
 
         if (other->state == CHANNEL_THERE && isAt(other, address.s_addr, port))
             return false;
     }
     if (free == VMC_NIC_CHANNELS_MAX)
         return false;
-    if (free == ledger->channels->len)
-        g_array_set_size(ledger->channels, free + 1);
-    *channelAt(ledger, free) = (ledgerChannel) {
-        CHANNEL_THERE, { .type = VMC_MESSAGE_BROKER_CHANNEL, .channel = free,
+    if (free == table->channels->len)
+        g_array_set_size(table->channels, free + 1);
+    *channelAt(table, free) = (tableChannel) {
+        CHANNEL_THERE, { .type = VMC_IPC_BROKER_CHANNEL, .channel = free,
                          .address = address.s_addr, .port = port } };
     *number = free;
     return true;
 }
 
 void
-vmcLedgerRemoveChannel(vmcLedger *ledger, uint32_t number)
+vmcConntableRemoveChannel(vmcConntable *table, uint32_t number)
 {
     GHashTableIter iter;
     gpointer value;
 
-    channelAt(ledger, number)->state = CHANNEL_REMOVED;
-    g_hash_table_iter_init(&iter, ledger->conns);
+    channelAt(table, number)->state = CHANNEL_REMOVED;
+    g_hash_table_iter_init(&iter, table->conns);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        ledgerConn *conn = value;
+        tableConn *conn = value;
 
         if (conn->channel == number)
             connEnd(conn);
@@ -137,99 +138,99 @@ vmcLedgerRemoveChannel(vmcLedger *ledger, uint32_t number)
 }
 
 bool
-vmcLedgerRemoved(vmcLedger *ledger, uint32_t number)
+vmcConntableRemoved(vmcConntable *table, uint32_t number)
 {
     GHashTableIter iter;
     gpointer value;
 
-    if (number >= ledger->channels->len || channelAt(ledger, number)->state != CHANNEL_REMOVED)
+    if (number >= table->channels->len || channelAt(table, number)->state != CHANNEL_REMOVED)
         return false;
-    g_hash_table_iter_init(&iter, ledger->conns);
+    g_hash_table_iter_init(&iter, table->conns);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const ledgerConn *conn = value;
+        const tableConn *conn = value;
 
         if (conn->channel == number)
             return false;
     }
-    channelAt(ledger, number)->state = CHANNEL_NONE;
+    channelAt(table, number)->state = CHANNEL_NONE;
     return true;
 }
 
 bool
-vmcLedgerMayOpen(const vmcLedger *ledger, const vmcMessage *message)
+vmcConntableMayOpen(const vmcConntable *table, const vmcIpcMessage *message)
 {
-    return message->channel < ledger->channels->len &&
-        channelAt(ledger, message->channel)->state != CHANNEL_NONE &&
-        isAt(channelAt(ledger, message->channel), message->address, message->port) &&
-        vmcLedgerCount(ledger) < VMC_ENDPOINT_MAX_CONNS &&
-        !g_hash_table_contains(ledger->conns, GUINT_TO_POINTER(message->id));
+    return message->channel < table->channels->len &&
+        channelAt(table, message->channel)->state != CHANNEL_NONE &&
+        isAt(channelAt(table, message->channel), message->address, message->port) &&
+        vmcConntableCount(table) < VMC_ENDPOINT_MAX_CONNS &&
+        !g_hash_table_contains(table->conns, GUINT_TO_POINTER(message->id));
 }
 
 void
-vmcLedgerOpen(vmcLedger *ledger, const vmcMessage *message, void *data)
+vmcConntableOpen(vmcConntable *table, const vmcIpcMessage *message, void *data)
 {
-    ledgerConn *conn = g_new0(ledgerConn, 1);
+    tableConn *conn = g_new0(tableConn, 1);
 
-    conn->ledger = ledger;
+    conn->table = table;
     conn->channel = message->channel;
     conn->refused = data == NULL;
     conn->known = *message;
-    conn->known.type = VMC_MESSAGE_BROKER_KNOWN;
+    conn->known.type = VMC_IPC_BROKER_KNOWN;
     conn->known.id = conn->known.channel = 0;
     conn->data = data;
-    g_hash_table_insert(ledger->conns, GUINT_TO_POINTER(message->id), conn);
+    g_hash_table_insert(table->conns, GUINT_TO_POINTER(message->id), conn);
 }
 
 bool
-vmcLedgerClose(vmcLedger *ledger, uint32_t id)
+vmcConntableClose(vmcConntable *table, uint32_t id)
 {
-    return g_hash_table_remove(ledger->conns, GUINT_TO_POINTER(id));
+    return g_hash_table_remove(table->conns, GUINT_TO_POINTER(id));
 }
 
 unsigned int
-vmcLedgerCount(const vmcLedger *ledger)
+vmcConntableCount(const vmcConntable *table)
 {
-    return g_hash_table_size(ledger->conns);
+    return g_hash_table_size(table->conns);
 }
 
 void
-vmcLedgerWorkerEnded(vmcLedger *ledger)
+vmcConntableWorkerEnded(vmcConntable *table)
 {
     GHashTableIter iter;
     gpointer value;
 
-    g_hash_table_iter_init(&iter, ledger->conns);
+    g_hash_table_iter_init(&iter, table->conns);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const ledgerConn *conn = value;
+        const tableConn *conn = value;
 
         if (!conn->refused)
-            g_array_append_val(ledger->known, conn->known);
+            g_array_append_val(table->known, conn->known);
     }
-    if (ledger->known->len > VMC_LEDGER_KNOWN_MAX)
-        g_array_remove_range(ledger->known, 0, ledger->known->len - VMC_LEDGER_KNOWN_MAX);
-    g_hash_table_remove_all(ledger->conns);
-    for (uint32_t i = 0; i < ledger->channels->len; i++) {
-        if (channelAt(ledger, i)->state == CHANNEL_REMOVED)
-            channelAt(ledger, i)->state = CHANNEL_NONE;
+    if (table->known->len > VMC_CONNTABLE_KNOWN_MAX)
+        g_array_remove_range(table->known, 0, table->known->len - VMC_CONNTABLE_KNOWN_MAX);
+    g_hash_table_remove_all(table->conns);
+    for (uint32_t i = 0; i < table->channels->len; i++) {
+        if (channelAt(table, i)->state == CHANNEL_REMOVED)
+            channelAt(table, i)->state = CHANNEL_NONE;
     }
 }
 
 void
-vmcLedgerProbed(vmcLedger *ledger)
+vmcConntableProbed(vmcConntable *table)
 {
-    g_array_unref(ledger->known);
-    ledger->known = g_array_new(FALSE, FALSE, sizeof(vmcMessage));
+    g_array_unref(table->known);
+    table->known = g_array_new(FALSE, FALSE, sizeof(vmcIpcMessage));
 }
 
 void
-vmcLedgerTell(const vmcLedger *ledger, void (*tell)(void *opaque, const vmcMessage *message),
-              void *opaque)
+vmcConntableTell(const vmcConntable *table,
+                 void (*tell)(void *opaque, const vmcIpcMessage *message), void *opaque)
 {
-    for (guint i = 0; i < ledger->channels->len; i++) {
-        if (channelAt(ledger, i)->state == CHANNEL_THERE)
-            tell(opaque, &channelAt(ledger, i)->told);
+    for (guint i = 0; i < table->channels->len; i++) {
+        if (channelAt(table, i)->state == CHANNEL_THERE)
+            tell(opaque, &channelAt(table, i)->told);
     }
     /* The guest is likelier to have the latest still. */
-    for (guint i = ledger->known->len; i > 0; i--)
-        tell(opaque, &g_array_index(ledger->known, vmcMessage, i - 1));
+    for (guint i = table->known->len; i > 0; i--)
+        tell(opaque, &g_array_index(table->known, vmcIpcMessage, i - 1));
 }

@@ -43,9 +43,9 @@ typedef struct {
 } controlLine;
 
 typedef struct {
-    vmcControl *control;
+    vmcControlSocket *control;
     vmcWatch watch;
-    vmcControlSession *session;
+    vmcMonitor *session;
     char input[READ_SIZE];      /* read, and not yet given to the session */
     size_t inputStart, inputLen;
     GQueue lines;               /* of controlLine */
@@ -53,7 +53,7 @@ typedef struct {
     uint64_t lost;              /* events since the last that it got */
 } controlClient;
 
-struct _vmcControl {
+struct _vmcControlSocket {
     vmcLoop *loop;
     const vmcControlOps *ops;
     void *opaque;
@@ -80,7 +80,7 @@ clientFree(controlClient *client)
     vmcFdClose(&client->watch.fd);
     while ((line = g_queue_pop_head(&client->lines)))
         lineFree(line);
-    vmcControlSessionFree(client->session);
+    vmcMonitorFree(client->session);
     vmcLoopDefer(client->control->loop, client);
 }
 
@@ -173,7 +173,7 @@ obey(controlClient *client)
         const char *data = client->input + client->inputStart;
         size_t len = client->inputLen;
         int fd;
-        char *answer = vmcControlSessionInput(client->session, &data, &len, &fd);
+        char *answer = vmcMonitorInput(client->session, &data, &len, &fd);
 
         client->inputStart += client->inputLen - len;
         client->inputLen = len;
@@ -235,19 +235,19 @@ turnAway(int fd)
 }
 
 static void
-clientNew(vmcControl *control, int fd)
+clientNew(vmcControlSocket *control, int fd)
 {
     controlClient *client = g_new0(controlClient, 1);
 
     client->control = control;
     client->watch = (vmcWatch){ fd, clientReady, client };
-    client->session = vmcControlSessionNew(control->ops, control->opaque);
+    client->session = vmcMonitorNew(control->ops, control->opaque);
     if (vmcLoopAdd(control->loop, &client->watch, EPOLLIN) < 0) {
         clientFree(client);
         return;
     }
     g_ptr_array_add(control->clients, client);
-    post(client, vmcControlSessionGreeting(), -1);
+    post(client, vmcMonitorGreeting(), -1);
     goOn(client);
 }
 
@@ -255,7 +255,7 @@ clientNew(vmcControl *control, int fd)
 static void
 listenerReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
-    vmcControl *control = opaque;
+    vmcControlSocket *control = opaque;
     int fd;
 
     while ((fd = accept4(control->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
@@ -271,7 +271,7 @@ listenerReady(void *opaque, uint32_t events G_GNUC_UNUSED)
  * whoever has a guest's name last has its socket, and none is ever missing.
  */
 static int
-listenAt(vmcControl *control)
+listenAt(vmcControlSocket *control)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     g_autofree char *aside = g_strdup_printf("%s.%d", control->path, (int)getpid());
@@ -294,7 +294,7 @@ listenAt(vmcControl *control)
 
 /* The path of the socket, in a folder that is there. */
 static int
-prepare(vmcControl *control, const char *name)
+prepare(vmcControlSocket *control, const char *name)
 {
     g_autofree char *folder = vmcRunDirOwn();
     g_autofree char *file = g_strdup_printf("%s.sock", name);
@@ -310,10 +310,10 @@ prepare(vmcControl *control, const char *name)
     return vmcLoopAdd(control->loop, &control->listener, EPOLLIN | EPOLLET);
 }
 
-vmcControl *
-vmcControlNew(vmcLoop *loop, const char *name, const vmcControlOps *ops, void *opaque)
+vmcControlSocket *
+vmcControlSocketNew(vmcLoop *loop, const char *name, const vmcControlOps *ops, void *opaque)
 {
-    vmcControl *control = g_new0(vmcControl, 1);
+    vmcControlSocket *control = g_new0(vmcControlSocket, 1);
 
     control->loop = loop;
     control->ops = ops;
@@ -321,13 +321,13 @@ vmcControlNew(vmcLoop *loop, const char *name, const vmcControlOps *ops, void *o
     control->listener.fd = -1;
     control->clients = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))clientFree);
     if (prepare(control, name) < 0)
-        g_clear_pointer(&control, vmcControlFree);
+        g_clear_pointer(&control, vmcControlSocketFree);
     return control;
 }
 
 /* Another relay may have taken the path over meanwhile. */
 static void
-removeSocket(const vmcControl *control)
+removeSocket(const vmcControlSocket *control)
 {
     struct stat now;
 
@@ -337,7 +337,7 @@ removeSocket(const vmcControl *control)
 }
 
 void
-vmcControlFree(vmcControl *control)
+vmcControlSocketFree(vmcControlSocket *control)
 {
     if (!control)
         return;
@@ -351,24 +351,24 @@ vmcControlFree(vmcControl *control)
 }
 
 bool
-vmcControlListens(const vmcControl *control)
+vmcControlSocketListens(const vmcControlSocket *control)
 {
     for (unsigned int i = 0; control && i < control->clients->len; i++) {
         const controlClient *client = control->clients->pdata[i];
 
-        if (vmcControlSessionListens(client->session))
+        if (vmcMonitorListens(client->session))
             return true;
     }
     return false;
 }
 
 void
-vmcControlEvent(vmcControl *control, const char *name, struct json_object *data)
+vmcControlSocketEvent(vmcControlSocket *control, const char *name, struct json_object *data)
 {
     for (unsigned int i = 0; i < control->clients->len; i++) {
         controlClient *client = control->clients->pdata[i];
 
-        if (!vmcControlSessionListens(client->session))
+        if (!vmcMonitorListens(client->session))
             continue;
         tellLost(client);
         if (client->lost > 0 || client->unread > UNREAD_MAX) {

@@ -9,20 +9,21 @@
 #include "control/monitor.h"
 #include "relay/process/loop.h"
 
-typedef struct _vmcControl vmcControl;
+typedef struct _vmcControlSocket vmcControlSocket;
 
 /*
- * vmcControlNew: listens at @name.sock in the folder of vmcRunDirOwn(), in the
+ * vmcControlSocketNew: listens at @name.sock in the folder of vmcRunDirOwn(), in the
  * place of whoever did there before; @ops as in monitor.h. Returns NULL with an
  * error.
- * vmcControlFree: hangs up, and removes the socket if it is ours still. Accepts
+ * vmcControlSocketFree: hangs up, and removes the socket if it is ours still. Accepts
  * NULL.
  */
-vmcControl *vmcControlNew(vmcLoop *loop, const char *name, const vmcControlOps *ops, void *opaque);
-void vmcControlFree(vmcControl *control);
+vmcControlSocket *vmcControlSocketNew(vmcLoop *loop, const char *name, const vmcControlOps *ops,
+                                      void *opaque);
+void vmcControlSocketFree(vmcControlSocket *control);
 
-/* vmcControlListens: whether any client gets events. @control may be NULL. */
-bool vmcControlListens(const vmcControl *control);
+/* vmcControlSocketListens: whether any client gets events. @control may be NULL. */
+bool vmcControlSocketListens(const vmcControlSocket *control);
 
-/* vmcControlEvent: tells all of them; takes @data over. */
-void vmcControlEvent(vmcControl *control, const char *name, struct json_object *data);
+/* vmcControlSocketEvent: tells all of them; takes @data over. */
+void vmcControlSocketEvent(vmcControlSocket *control, const char *name, struct json_object *data);

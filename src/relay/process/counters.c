@@ -14,36 +14,36 @@
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
-vmcTally *
-vmcTallyMap(int fd)
+vmcCounters *
+vmcCountersMap(int fd)
 {
-    void *memory = mmap(NULL, sizeof(vmcTally), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *memory = mmap(NULL, sizeof(vmcCounters), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-vmcTally *
-vmcTallyNew(int *fd)
+vmcCounters *
+vmcCountersNew(int *fd)
 {
     int file = memfd_create("vmchannel", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    vmcTally *tally = NULL;
+    vmcCounters *counters = NULL;
 
     /* A file that shrank would be our death by SIGBUS. */
-    if (file >= 0 && ftruncate(file, sizeof(vmcTally)) == 0 &&
+    if (file >= 0 && ftruncate(file, sizeof(vmcCounters)) == 0 &&
         fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        tally = vmcTallyMap(file);
-    if (!tally) {
+        counters = vmcCountersMap(file);
+    if (!counters) {
         vmcReportSystemError(errno, "cannot get shared memory");
         vmcFdClose(&file);
         return NULL;
     }
     *fd = file;
-    return tally;
+    return counters;
 }
 
 void
-vmcTallyFree(vmcTally *tally)
+vmcCountersFree(vmcCounters *counters)
 {
-    if (tally)
-        munmap(tally, sizeof(*tally));
+    if (counters)
+        munmap(counters, sizeof(*counters));
 }

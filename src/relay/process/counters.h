@@ -13,7 +13,7 @@
 /* Bytes since the channel is there: to the host side, and taken by the guest. */
 typedef struct {
     uint64_t up, down;
-} vmcTallyBytes;
+} vmcCountersBytes;
 
 typedef struct {
     /*
@@ -22,14 +22,14 @@ typedef struct {
      * hears of a new channel from whoever had it added finds it there.
      */
     uint64_t told;
-    vmcTallyBytes channels[VMC_NIC_CHANNELS_MAX];   /* by the channel's number */
-} vmcTally;
+    vmcCountersBytes channels[VMC_NIC_CHANNELS_MAX]; /* by the channel's number */
+} vmcCounters;
 
 /*
- * vmcTallyNew: makes the memory, all zero, and *@fd for the others, close-on-exec
+ * vmcCountersNew: makes the memory, all zero, and *@fd for the others, close-on-exec
  * and of a size that nobody can change. NULL with an error.
- * vmcTallyMap: the same memory by that descriptor; NULL when it cannot be had.
+ * vmcCountersMap: the same memory by that descriptor; NULL when it cannot be had.
  */
-vmcTally *vmcTallyNew(int *fd);
-vmcTally *vmcTallyMap(int fd);
-void vmcTallyFree(vmcTally *tally);
+vmcCounters *vmcCountersNew(int *fd);
+vmcCounters *vmcCountersMap(int fd);
+void vmcCountersFree(vmcCounters *counters);

@@ -22,37 +22,37 @@ enum {
 };
 
 static const struct {
-    unsigned int ways;          /* bits of vmcMessageWay */
+    unsigned int ways;          /* bits of vmcIpcWay */
     unsigned int uses;
     unsigned int fdsMin, fdsMax;
 } rows[] = {
-#define WAY(name) (1u << VMC_MESSAGE_ ## name)
-    [VMC_MESSAGE_CHILD_READY] = { WAY(FROM_WORKER) | WAY(FROM_PUMP), USES_VALUE, 0, 0 },
-    [VMC_MESSAGE_WORKER_OPEN] = {
+#define WAY(name) (1u << VMC_IPC_ ## name)
+    [VMC_IPC_CHILD_READY] = { WAY(FROM_WORKER) | WAY(FROM_PUMP), USES_VALUE, 0, 0 },
+    [VMC_IPC_WORKER_OPEN] = {
         WAY(FROM_WORKER), USES_ID | USES_CHANNEL | USES_LOCAL | USES_PEER | USES_MAC, 0, 0 },
-    [VMC_MESSAGE_WORKER_CLOSE] = { WAY(FROM_WORKER), USES_ID, 0, 0 },
-    [VMC_MESSAGE_WORKER_PROBED] = { WAY(FROM_WORKER), 0, 0, 0 },
-    [VMC_MESSAGE_WORKER_REMOVED] = { WAY(FROM_WORKER), USES_CHANNEL, 0, 0 },
-    [VMC_MESSAGE_BROKER_NETWORK] = { WAY(TO_WORKER), USES_ID | USES_VALUE | USES_PEER, 0, 0 },
-    [VMC_MESSAGE_BROKER_TALLY] = { WAY(TO_WORKER), 0, 1, 1 },
-    [VMC_MESSAGE_BROKER_CHANNEL] = { WAY(TO_WORKER), USES_CHANNEL | USES_LOCAL, 0, 0 },
-    [VMC_MESSAGE_BROKER_REMOVE] = { WAY(TO_WORKER), USES_CHANNEL, 0, 0 },
-    [VMC_MESSAGE_BROKER_KNOWN] = { WAY(TO_WORKER), USES_LOCAL | USES_PEER | USES_MAC, 0, 0 },
-    [VMC_MESSAGE_BROKER_SERVE] = { WAY(TO_WORKER), 0, 0, 0 },
-    [VMC_MESSAGE_BROKER_OPENED] = { WAY(TO_WORKER), USES_ID, 0, 1 },
-    [VMC_MESSAGE_BROKER_NULL] = { WAY(TO_WORKER), USES_ID, 0, 0 },
-    [VMC_MESSAGE_BROKER_ACCEPTING] = { WAY(TO_WORKER), USES_ID, 0, 0 },
-    [VMC_MESSAGE_BROKER_REFUSED] = { WAY(TO_WORKER), USES_ID, 0, 0 },
-    [VMC_MESSAGE_BROKER_CAPTURE] = { WAY(TO_WORKER), 0, 0, 1 },
-    [VMC_MESSAGE_BROKER_PUMP] = { WAY(TO_PUMP), USES_VALUE, 0, VMC_MESSAGE_FDS },
-    [VMC_MESSAGE_BROKER_LOG] = { WAY(TO_PUMP), 0, 1, 1 },
+    [VMC_IPC_WORKER_CLOSE] = { WAY(FROM_WORKER), USES_ID, 0, 0 },
+    [VMC_IPC_WORKER_PROBED] = { WAY(FROM_WORKER), 0, 0, 0 },
+    [VMC_IPC_WORKER_REMOVED] = { WAY(FROM_WORKER), USES_CHANNEL, 0, 0 },
+    [VMC_IPC_BROKER_NETWORK] = { WAY(TO_WORKER), USES_ID | USES_VALUE | USES_PEER, 0, 0 },
+    [VMC_IPC_BROKER_COUNTERS] = { WAY(TO_WORKER), 0, 1, 1 },
+    [VMC_IPC_BROKER_CHANNEL] = { WAY(TO_WORKER), USES_CHANNEL | USES_LOCAL, 0, 0 },
+    [VMC_IPC_BROKER_REMOVE] = { WAY(TO_WORKER), USES_CHANNEL, 0, 0 },
+    [VMC_IPC_BROKER_KNOWN] = { WAY(TO_WORKER), USES_LOCAL | USES_PEER | USES_MAC, 0, 0 },
+    [VMC_IPC_BROKER_SERVE] = { WAY(TO_WORKER), 0, 0, 0 },
+    [VMC_IPC_BROKER_OPENED] = { WAY(TO_WORKER), USES_ID, 0, 1 },
+    [VMC_IPC_BROKER_NULL] = { WAY(TO_WORKER), USES_ID, 0, 0 },
+    [VMC_IPC_BROKER_ACCEPTING] = { WAY(TO_WORKER), USES_ID, 0, 0 },
+    [VMC_IPC_BROKER_REFUSED] = { WAY(TO_WORKER), USES_ID, 0, 0 },
+    [VMC_IPC_BROKER_CAPTURE] = { WAY(TO_WORKER), 0, 0, 1 },
+    [VMC_IPC_BROKER_PUMP] = { WAY(TO_PUMP), USES_VALUE, 0, VMC_IPC_FDS },
+    [VMC_IPC_BROKER_LOG] = { WAY(TO_PUMP), 0, 1, 1 },
 #undef WAY
 };
-_Static_assert(sizeof(rows) / sizeof(rows[0]) == VMC_MESSAGE_LAST, "each message has a row");
+_Static_assert(sizeof(rows) / sizeof(rows[0]) == VMC_IPC_LAST, "each message has a row");
 
 /* Clears what a message with these uses may say. */
 static void
-clearUsed(vmcMessage *message, unsigned int uses)
+clearUsed(vmcIpcMessage *message, unsigned int uses)
 {
     message->type = 0;
     if (uses & USES_ID)
@@ -70,17 +70,17 @@ clearUsed(vmcMessage *message, unsigned int uses)
 }
 
 bool
-vmcMessageCheck(const void *data, size_t len, unsigned int nfds, vmcMessageWay way)
+vmcIpcCheck(const void *data, size_t len, unsigned int nfds, vmcIpcWay way)
 {
-    static const vmcMessage zero;
-    vmcMessage message;
+    static const vmcIpcMessage zero;
+    vmcIpcMessage message;
     uint32_t type;
 
     if (len != sizeof(message))
         return false;
     memcpy(&message, data, sizeof(message));
     type = message.type;
-    if (type >= VMC_MESSAGE_LAST || !(rows[type].ways & 1u << way))
+    if (type >= VMC_IPC_LAST || !(rows[type].ways & 1u << way))
         return false;
     if (nfds < rows[type].fdsMin || nfds > rows[type].fdsMax)
         return false;
@@ -89,7 +89,7 @@ vmcMessageCheck(const void *data, size_t len, unsigned int nfds, vmcMessageWay w
 }
 
 void
-vmcMessageSetTuple(vmcMessage *message, const vmcEndpointTuple *tuple)
+vmcIpcSetTuple(vmcIpcMessage *message, const vmcEndpointTuple *tuple)
 {
     message->address = tuple->address.s_addr;
     message->port = tuple->port;
@@ -98,7 +98,7 @@ vmcMessageSetTuple(vmcMessage *message, const vmcEndpointTuple *tuple)
 }
 
 void
-vmcMessageGetTuple(const vmcMessage *message, vmcEndpointTuple *tuple)
+vmcIpcGetTuple(const vmcIpcMessage *message, vmcEndpointTuple *tuple)
 {
     tuple->address.s_addr = message->address;
     tuple->port = message->port;

@@ -2,7 +2,7 @@
 /*
  * What the relay's processes say to each other: one message a packet of a
  * SOCK_SEQPACKET pair, all of one size, descriptors beside it. Whoever receives
- * one believes nothing of it before vmcMessageCheck().
+ * one believes nothing of it before vmcIpcCheck().
  *
  * Pure: works on the bytes that it is given.
  */
@@ -16,28 +16,28 @@
 
 /* In the order of a conversation; the first part says who sends it. */
 typedef enum {
-    VMC_MESSAGE_CHILD_READY,    /* confined; value: the layers, see confine.h */
-    VMC_MESSAGE_WORKER_OPEN,    /* a guest connection wants its host side */
-    VMC_MESSAGE_WORKER_CLOSE,   /* the guest connection is over */
-    VMC_MESSAGE_WORKER_PROBED,  /* each KNOWN has been probed */
-    VMC_MESSAGE_WORKER_REMOVED, /* no OPEN of that channel comes any more */
-    VMC_MESSAGE_BROKER_NETWORK, /* the guest's address; id: prefix, value: MTU */
-    VMC_MESSAGE_BROKER_TALLY,   /* counters.h: where bytes are counted */
-    VMC_MESSAGE_BROKER_CHANNEL, /* a channel's number, address and port */
-    VMC_MESSAGE_BROKER_REMOVE,  /* a channel is no more, nor are its connections */
-    VMC_MESSAGE_BROKER_KNOWN,   /* a connection of a worker that is dead */
-    VMC_MESSAGE_BROKER_SERVE,   /* all is told: begin */
-    VMC_MESSAGE_BROKER_OPENED,  /* the host side is there; none with it: lost */
-    VMC_MESSAGE_BROKER_NULL,    /* there is none: bytes go nowhere */
-    VMC_MESSAGE_BROKER_ACCEPTING, /* it will come; the guest may go on */
-    VMC_MESSAGE_BROKER_REFUSED,
-    VMC_MESSAGE_BROKER_CAPTURE, /* where copies of frames go; none with it: nowhere */
-    VMC_MESSAGE_BROKER_PUMP,    /* value: vmcPumpKind; fds: guest, out, in */
-    VMC_MESSAGE_BROKER_LOG,     /* the log of all that is pumped */
-    VMC_MESSAGE_LAST
-} vmcMessageType;
+    VMC_IPC_CHILD_READY,        /* confined; value: the layers, see confine.h */
+    VMC_IPC_WORKER_OPEN,        /* a guest connection wants its host side */
+    VMC_IPC_WORKER_CLOSE,       /* the guest connection is over */
+    VMC_IPC_WORKER_PROBED,      /* each KNOWN has been probed */
+    VMC_IPC_WORKER_REMOVED,     /* no OPEN of that channel comes any more */
+    VMC_IPC_BROKER_NETWORK,     /* the guest's address; id: prefix, value: MTU */
+    VMC_IPC_BROKER_COUNTERS,    /* counters.h: where bytes are counted */
+    VMC_IPC_BROKER_CHANNEL,     /* a channel's number, address and port */
+    VMC_IPC_BROKER_REMOVE,      /* a channel is no more, nor are its connections */
+    VMC_IPC_BROKER_KNOWN,       /* a connection of a worker that is dead */
+    VMC_IPC_BROKER_SERVE,       /* all is told: begin */
+    VMC_IPC_BROKER_OPENED,      /* the host side is there; none with it: lost */
+    VMC_IPC_BROKER_NULL,        /* there is none: bytes go nowhere */
+    VMC_IPC_BROKER_ACCEPTING,     /* it will come; the guest may go on */
+    VMC_IPC_BROKER_REFUSED,
+    VMC_IPC_BROKER_CAPTURE,     /* where copies of frames go; none with it: nowhere */
+    VMC_IPC_BROKER_PUMP,        /* value: vmcPumpKind; fds: guest, out, in */
+    VMC_IPC_BROKER_LOG,         /* the log of all that is pumped */
+    VMC_IPC_LAST
+} vmcIpcType;
 
-#define VMC_MESSAGE_FDS 3       /* at most, beside one message */
+#define VMC_IPC_FDS 3           /* at most, beside one message */
 
 /* What a pump has on its host side. */
 typedef enum {
@@ -55,7 +55,7 @@ typedef enum {
 
 /* Fields that a type does not use are zero. */
 typedef struct {
-    uint32_t type;              /* vmcMessageType */
+    uint32_t type;              /* vmcIpcType */
     uint32_t id;                /* of a request; the worker chooses it */
     uint32_t channel;
     uint32_t value;
@@ -65,25 +65,25 @@ typedef struct {
     uint16_t peerPort;          /* the guest's, host byte order */
     uint8_t mac[VMC_MAC_LEN];   /* the guest's */
     uint8_t reserved[2];
-} vmcMessage;
-_Static_assert(sizeof(vmcMessage) == 36, "a message has no holes");
+} vmcIpcMessage;
+_Static_assert(sizeof(vmcIpcMessage) == 36, "a message has no holes");
 
 /* Who may send a message. */
 typedef enum {
-    VMC_MESSAGE_FROM_WORKER,
-    VMC_MESSAGE_FROM_PUMP,
-    VMC_MESSAGE_TO_WORKER,
-    VMC_MESSAGE_TO_PUMP,
-    VMC_MESSAGE_WAY_LAST
-} vmcMessageWay;
+    VMC_IPC_FROM_WORKER,
+    VMC_IPC_FROM_PUMP,
+    VMC_IPC_TO_WORKER,
+    VMC_IPC_TO_PUMP,
+    VMC_IPC_WAY_LAST
+} vmcIpcWay;
 
 /*
- * vmcMessageCheck:
+ * vmcIpcCheck:
  * Whether @len bytes at @data with @nfds descriptors are a message that may go
  * @way. Numbers are the receiver's to check against its own tables.
  */
-bool vmcMessageCheck(const void *data, size_t len, unsigned int nfds, vmcMessageWay way);
+bool vmcIpcCheck(const void *data, size_t len, unsigned int nfds, vmcIpcWay way);
 
-/* vmcMessageSetTuple, vmcMessageGetTuple: address and port on both sides. */
-void vmcMessageSetTuple(vmcMessage *message, const vmcEndpointTuple *tuple);
-void vmcMessageGetTuple(const vmcMessage *message, vmcEndpointTuple *tuple);
+/* vmcIpcSetTuple, vmcIpcGetTuple: address and port on both sides. */
+void vmcIpcSetTuple(vmcIpcMessage *message, const vmcEndpointTuple *tuple);
+void vmcIpcGetTuple(const vmcIpcMessage *message, vmcEndpointTuple *tuple);

@@ -15,15 +15,15 @@
 #include "util/fd.h"
 
 typedef struct {
-    vmcMessage message;
-    int fds[VMC_MESSAGE_FDS];
+    vmcIpcMessage message;
+    int fds[VMC_IPC_FDS];
     unsigned int nfds;
 } letter;
 
 /* Room for descriptors beside a message, aligned as the kernel wants it. */
 typedef union {
     struct cmsghdr align;
-    char space[CMSG_SPACE(VMC_MESSAGE_FDS * sizeof(int))];
+    char space[CMSG_SPACE(VMC_IPC_FDS * sizeof(int))];
 } control;
 
 static void
@@ -85,7 +85,7 @@ vmcMailboxFlush(vmcMailbox *mailbox)
 }
 
 bool
-vmcMailboxPost(vmcMailbox *mailbox, const vmcMessage *message, const int *fds, unsigned int nfds)
+vmcMailboxPost(vmcMailbox *mailbox, const vmcIpcMessage *message, const int *fds, unsigned int nfds)
 {
     letter *one = g_new0(letter, 1);
 
@@ -98,7 +98,7 @@ vmcMailboxPost(vmcMailbox *mailbox, const vmcMessage *message, const int *fds, u
 }
 
 void
-vmcMailboxTell(int fd, const vmcMessage *message)
+vmcMailboxTell(int fd, const vmcIpcMessage *message)
 {
     while (send(fd, message, sizeof(*message), MSG_NOSIGNAL) < 0 && errno == EINTR)
         continue;
@@ -106,7 +106,7 @@ vmcMailboxTell(int fd, const vmcMessage *message)
 
 /* Takes the descriptors that came; returns how many. */
 static unsigned int
-takeFds(struct msghdr *packet, int fds[VMC_MESSAGE_FDS])
+takeFds(struct msghdr *packet, int fds[VMC_IPC_FDS])
 {
     struct cmsghdr *part = CMSG_FIRSTHDR(packet);
     size_t len;
@@ -119,7 +119,7 @@ takeFds(struct msghdr *packet, int fds[VMC_MESSAGE_FDS])
 }
 
 int
-vmcMailboxTake(int fd, vmcMessageWay way, vmcMessage *message, int fds[VMC_MESSAGE_FDS],
+vmcMailboxTake(int fd, vmcIpcWay way, vmcIpcMessage *message, int fds[VMC_IPC_FDS],
                unsigned int *nfds)
 {
     control room;
@@ -146,7 +146,7 @@ vmcMailboxTake(int fd, vmcMessageWay way, vmcMessage *message, int fds[VMC_MESSA
     if (fds)
         *nfds = n;
     if (len > 0 && (packet.msg_flags & MSG_TRUNC) == 0 &&
-        vmcMessageCheck(message, (size_t)len, n, way))
+        vmcIpcCheck(message, (size_t)len, n, way))
         return 1;
     while (n > 0)
         close(fds[--n]);

@@ -24,12 +24,12 @@ void vmcMailboxClose(vmcMailbox *mailbox);
  * the mailbox's from now on. vmcMailboxFlush sends what was kept; call it when
  * the socket is writable. Both return whether nothing is kept any more.
  */
-bool vmcMailboxPost(vmcMailbox *mailbox, const vmcMessage *message, const int *fds,
+bool vmcMailboxPost(vmcMailbox *mailbox, const vmcIpcMessage *message, const int *fds,
                     unsigned int nfds);
 bool vmcMailboxFlush(vmcMailbox *mailbox);
 
 /* vmcMailboxTell: the other processes' way; waits for room. */
-void vmcMailboxTell(int fd, const vmcMessage *message);
+void vmcMailboxTell(int fd, const vmcIpcMessage *message);
 
 /*
  * vmcMailboxTake:
@@ -38,5 +38,5 @@ void vmcMailboxTell(int fd, const vmcMessage *message);
  * them, close-on-exec; none, when this process has no room for all of them.
  * Without, there must be none and the kernel drops any.
  */
-int vmcMailboxTake(int fd, vmcMessageWay way, vmcMessage *message, int fds[VMC_MESSAGE_FDS],
+int vmcMailboxTake(int fd, vmcIpcWay way, vmcIpcMessage *message, int fds[VMC_IPC_FDS],
                    unsigned int *nfds);

@@ -521,13 +521,13 @@ static void
 mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
     pump *p = opaque;
-    int fds[VMC_MESSAGE_FDS];
+    int fds[VMC_IPC_FDS];
     unsigned int nfds = 0;
-    vmcMessage message;
+    vmcIpcMessage message;
     int got;
 
-    while ((got = vmcMailboxTake(p->mailbox.fd, VMC_MESSAGE_TO_PUMP, &message, fds, &nfds)) > 0) {
-        if (message.type == VMC_MESSAGE_BROKER_LOG)
+    while ((got = vmcMailboxTake(p->mailbox.fd, VMC_IPC_TO_PUMP, &message, fds, &nfds)) > 0) {
+        if (message.type == VMC_IPC_BROKER_LOG)
             p->log = fds[0];
         else if (message.value < VMC_PUMP_LAST && nfds > 0)
             connNew(p, message.value, fds, nfds);
@@ -582,7 +582,7 @@ int
 vmcPumpMain(void)
 {
     pump p = { .mailbox.fd = VMC_CHILD_MAILBOX, .mailbox.ready = mailboxReady, .log = -1 };
-    vmcMessage ready = { .type = VMC_MESSAGE_CHILD_READY };
+    vmcIpcMessage ready = { .type = VMC_IPC_CHILD_READY };
 
     p.mailbox.opaque = &p;
     if (vmcChildBegin("vmch-pump", false) < 0 || !(p.loop = vmcLoopNew()) ||

@@ -55,7 +55,7 @@ typedef struct {
 struct _vmcHost {
     vmcHosts *owner;
     const hostDriver *driver;   /* NULL: the host side is not there yet */
-    vmcTallyBytes *tally;       /* the channel's */
+    vmcCountersBytes *counters; /* the channel's */
     vmcEndpointConn *conn;
     uint32_t id;
     vmcWatch watch;             /* its fd is the host side, or -1 */
@@ -67,10 +67,10 @@ struct _vmcHost {
     bool waits;                 /* for the host program to take what is in the way */
     bool watchesRoom;
     bool gathers;               /* a unix socket: see sndbuf.h */
-    vmcRoom room;
+    vmcSndbuf room;
     size_t peekOffset;          /* where the kernel's next peek would start */
     bool drained;               /* the socket had no more when it was last read */
-    vmcKept kept;               /* the first bytes in flight; the others are in the socket */
+    vmcInflight kept;           /* the first bytes in flight; the others are in the socket */
 };
 
 static void
@@ -108,7 +108,7 @@ socketAttach(vmcHost *host)
 
     setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
     host->room.size = (size_t)socketOption(host, SO_SNDBUF);
-    vmcRoomQueued(&host->room, 0);
+    vmcSndbufQueued(&host->room, 0);
     host->gathers = socketOption(host, SO_DOMAIN) == AF_UNIX;
     host->watch.ready = socketReady;
     host->watch.opaque = host;
@@ -133,7 +133,7 @@ askRoom(vmcHost *host)
 
     if (ioctl(host->watch.fd, SIOCOUTQ, &queued) < 0)
         queued = INT_MAX;
-    vmcRoomQueued(&host->room, (size_t)queued);
+    vmcSndbufQueued(&host->room, (size_t)queued);
 }
 
 /*
@@ -147,7 +147,7 @@ socketRoom(vmcHost *host)
     if (host->room.free < host->room.size / 8 * 7)
         askRoom(host);
     watchRoom(host, host->waits || host->room.free < host->room.size / 2);
-    return host->gathers ? vmcRoomPromise(&host->room) : host->room.free / 2;
+    return host->gathers ? vmcSndbufPromise(&host->room) : host->room.free / 2;
 }
 
 static size_t
@@ -169,7 +169,7 @@ writeSome(vmcHost *host, const struct iovec *iov, int niov)
         n = writev(host->watch.fd, iov, niov);
     while (n < 0 && errno == EINTR);
     if (n > 0)
-        vmcRoomWritten(&host->room, (size_t)n);
+        vmcSndbufWritten(&host->room, (size_t)n);
     return n < 0 && errno == EAGAIN ? 0 : n;
 }
 
@@ -177,10 +177,10 @@ writeSome(vmcHost *host, const struct iovec *iov, int niov)
 static bool
 isPieceTooSmall(vmcHost *host, size_t len)
 {
-    if (!host->gathers || vmcRoomTakes(&host->room, len))
+    if (!host->gathers || vmcSndbufTakes(&host->room, len))
         return false;
     askRoom(host);
-    return !vmcRoomTakes(&host->room, len);
+    return !vmcSndbufTakes(&host->room, len);
 }
 
 static ssize_t
@@ -248,21 +248,22 @@ receive(vmcHost *host, struct iovec *iov, int niov)
 static ssize_t
 keep(vmcHost *host, size_t offset, size_t end)
 {
-    vmcKeptPool *pool = &host->owner->keptPool;
+    vmcInflightPool *pool = &host->owner->keptPool;
     ssize_t n = 1;
 
     while (host->kept.len <= offset && n > 0) {
         struct iovec iov[2];
-        int niov = vmcKeptRoom(&host->kept, pool, MIN(end - host->kept.len, VMC_KEPT_BLOCK), iov);
+        size_t wanted = MIN(end - host->kept.len, VMC_INFLIGHT_BLOCK);
+        int niov = vmcInflightRoom(&host->kept, pool, wanted, iov);
 
         if (niov == 0)
             break;
         n = receive(host, iov, niov);
         host->drained = n != 0 && n < (ssize_t)iovLength(iov, niov) && !host->ended;
-        vmcKeptAdd(&host->kept, n > 0 ? (size_t)n : 0);
+        vmcInflightAdd(&host->kept, n > 0 ? (size_t)n : 0);
     }
     if (host->kept.len == 0)
-        vmcKeptDrop(&host->kept, pool, 0);
+        vmcInflightDrop(&host->kept, pool, 0);
     return n;
 }
 
@@ -315,7 +316,7 @@ socketPeek(vmcHost *host, size_t offset, void *buf, size_t len)
     n = keep(host, offset, offset + len);
     if (host->kept.len > offset) {
         len = MIN(len, host->kept.len - offset);
-        vmcKeptCopy(&host->kept, offset, buf, len);
+        vmcInflightCopy(&host->kept, offset, buf, len);
         return len;
     }
     return n > 0 ? peekSocket(host, offset - host->kept.len, buf, len) : peeked(n);
@@ -327,7 +328,7 @@ socketConsume(vmcHost *host, size_t n)
     static char dropped[65536];
     size_t kept = MIN(n, host->kept.len);
 
-    vmcKeptDrop(&host->kept, &host->owner->keptPool, kept);
+    vmcInflightDrop(&host->kept, &host->owner->keptPool, kept);
     for (n -= kept; n > 0;) {
         struct iovec iov = { dropped, MIN(n, sizeof(dropped)) };
         ssize_t got = receive(host, &iov, 1);
@@ -406,17 +407,17 @@ answerGuest(vmcHost *host, bool ok)
 }
 
 void
-vmcHostsAnswer(vmcHosts *hosts, const vmcMessage *answer, int fd)
+vmcHostsAnswer(vmcHosts *hosts, const vmcIpcMessage *answer, int fd)
 {
     vmcHost *host = g_hash_table_lookup(hosts->hosts, GUINT_TO_POINTER(answer->id));
-    bool refused = answer->type == VMC_MESSAGE_BROKER_REFUSED ||
-        (answer->type == VMC_MESSAGE_BROKER_OPENED && fd < 0);
+    bool refused = answer->type == VMC_IPC_BROKER_REFUSED ||
+        (answer->type == VMC_IPC_BROKER_OPENED && fd < 0);
 
     if (!host || host->driver) {
         vmcFdClose(&fd);        /* the guest has given up meanwhile */
         return;
     }
-    if (!refused && answer->type != VMC_MESSAGE_BROKER_ACCEPTING)
+    if (!refused && answer->type != VMC_IPC_BROKER_ACCEPTING)
         attach(host, fd);
     if (refused && host->opened)
         vmcEndpointConnReset(hosts->endpoint, host->conn);
@@ -442,17 +443,17 @@ vmcHostOpen(void *opaque G_GNUC_UNUSED, void *data, vmcEndpointConn *conn,
     const vmcHostChannel *channel = data;
     vmcHosts *hosts = channel->hosts;
     vmcHost *host = g_new0(vmcHost, 1);
-    vmcMessage question = { .type = VMC_MESSAGE_WORKER_OPEN, .channel = channel->number };
+    vmcIpcMessage question = { .type = VMC_IPC_WORKER_OPEN, .channel = channel->number };
 
     host->owner = hosts;
-    host->tally = channel->tally;
+    host->counters = channel->counters;
     host->conn = conn;
     host->id = newId(hosts);
     host->watch.fd = -1;
     g_hash_table_insert(hosts->hosts, GUINT_TO_POINTER(host->id), host);
     vmcEndpointConnSetHost(conn, host);
     question.id = host->id;
-    vmcMessageSetTuple(&question, tuple);
+    vmcIpcSetTuple(&question, tuple);
     memcpy(question.mac, vmcEndpointConnMac(conn), sizeof(question.mac));
     vmcMailboxTell(hosts->mailbox, &question);
     return VMC_ENDPOINT_OPEN_WAIT;
@@ -472,7 +473,7 @@ vmcHostWrite(void *opaque G_GNUC_UNUSED, void *data, const struct iovec *iov, in
     vmcHost *host = data;
     ssize_t n = host->driver ? host->driver->write(host, iov, niov) : 0;
 
-    host->tally->up += n > 0 ? n : 0;
+    host->counters->up += n > 0 ? n : 0;
     return n;
 }
 
@@ -499,7 +500,7 @@ vmcHostConsume(void *opaque G_GNUC_UNUSED, void *data, size_t n)
 {
     vmcHost *host = data;
 
-    host->tally->down += n;
+    host->counters->down += n;
     host->driver->consume(host, n);
 }
 
@@ -509,7 +510,7 @@ vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
 {
     vmcHost *host = data;
     vmcHosts *hosts = host->owner;
-    vmcMessage closed = { .type = VMC_MESSAGE_WORKER_CLOSE, .id = host->id };
+    vmcIpcMessage closed = { .type = VMC_IPC_WORKER_CLOSE, .id = host->id };
     struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
     if (host->watch.ready)
@@ -517,7 +518,7 @@ vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
     if (reset && host->watch.fd >= 0)
         setsockopt(host->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     vmcFdClose(&host->watch.fd);
-    vmcKeptDrop(&host->kept, &hosts->keptPool, host->kept.len);
+    vmcInflightDrop(&host->kept, &hosts->keptPool, host->kept.len);
     g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));
     vmcMailboxTell(hosts->mailbox, &closed);
     vmcLoopDefer(hosts->loop, host);

@@ -24,14 +24,14 @@ typedef struct {
     int mailbox;                /* to the broker */
     GHashTable *hosts;          /* id → vmcHost, from the open to the close */
     uint32_t lastId;
-    vmcKeptPool keptPool;       /* memory for what is on its way to the guest */
+    vmcInflightPool keptPool;   /* memory for what is on its way to the guest */
 } vmcHosts;
 
 /* What the endpoint knows of a channel. */
 typedef struct {
     vmcHosts *hosts;
     uint32_t number;            /* the broker's number of the channel */
-    vmcTallyBytes *tally;       /* where its bytes are counted */
+    vmcCountersBytes *counters; /* where its bytes are counted */
 } vmcHostChannel;
 
 /*
@@ -39,7 +39,7 @@ typedef struct {
  * request; @fd, -1 without one, is closed here when nobody waits for it. OPENED
  * without one is a refusal: it was lost, since we have no room for it.
  */
-void vmcHostsAnswer(vmcHosts *hosts, const vmcMessage *answer, int fd);
+void vmcHostsAnswer(vmcHosts *hosts, const vmcIpcMessage *answer, int fd);
 
 /*
  * The operations that the endpoint asks of its owner, all but send: opaque is

@@ -7,18 +7,18 @@
 #include <string.h>
 
 static uint8_t *
-blockTake(vmcKeptPool *pool)
+blockTake(vmcInflightPool *pool)
 {
     if (pool->spares > 0)
         return pool->spare[--pool->spares];
-    if (pool->blocks == VMC_KEPT_BLOCKS_ALL)
+    if (pool->blocks == VMC_INFLIGHT_BLOCKS_ALL)
         return NULL;
     pool->blocks++;
-    return g_malloc(VMC_KEPT_BLOCK);
+    return g_malloc(VMC_INFLIGHT_BLOCK);
 }
 
 static void
-blockGive(vmcKeptPool *pool, uint8_t **block)
+blockGive(vmcInflightPool *pool, uint8_t **block)
 {
     if (*block)
         pool->spare[pool->spares++] = g_steal_pointer(block);
@@ -28,25 +28,25 @@ blockGive(vmcKeptPool *pool, uint8_t **block)
 static unsigned int
 blockOf(size_t at)
 {
-    return (unsigned int)(at % VMC_KEPT_MAX / VMC_KEPT_BLOCK);
+    return (unsigned int)(at % VMC_INFLIGHT_MAX / VMC_INFLIGHT_BLOCK);
 }
 
 int
-vmcKeptRoom(vmcKept *kept, vmcKeptPool *pool, size_t len, struct iovec iov[2])
+vmcInflightRoom(vmcInflight *kept, vmcInflightPool *pool, size_t len, struct iovec iov[2])
 {
     size_t at = kept->start + kept->len;
     int n = 0;
 
-    len = MIN(len, VMC_KEPT_MAX - kept->len);
+    len = MIN(len, VMC_INFLIGHT_MAX - kept->len);
     while (n < 2 && len > 0) {
         uint8_t **block = &kept->blocks[blockOf(at)];
-        size_t part = MIN(len, VMC_KEPT_BLOCK - at % VMC_KEPT_BLOCK);
+        size_t part = MIN(len, VMC_INFLIGHT_BLOCK - at % VMC_INFLIGHT_BLOCK);
 
         if (!*block)
             *block = blockTake(pool);
         if (!*block)
             break;
-        iov[n++] = (struct iovec){ *block + at % VMC_KEPT_BLOCK, part };
+        iov[n++] = (struct iovec){ *block + at % VMC_INFLIGHT_BLOCK, part };
         at += part;
         len -= part;
     }
@@ -54,20 +54,20 @@ vmcKeptRoom(vmcKept *kept, vmcKeptPool *pool, size_t len, struct iovec iov[2])
 }
 
 void
-vmcKeptAdd(vmcKept *kept, size_t n)
+vmcInflightAdd(vmcInflight *kept, size_t n)
 {
     kept->len += n;
 }
 
 void
-vmcKeptCopy(const vmcKept *kept, size_t offset, uint8_t *buf, size_t len)
+vmcInflightCopy(const vmcInflight *kept, size_t offset, uint8_t *buf, size_t len)
 {
     size_t at = kept->start + offset;
 
     while (len > 0) {
-        size_t n = MIN(len, VMC_KEPT_BLOCK - at % VMC_KEPT_BLOCK);
+        size_t n = MIN(len, VMC_INFLIGHT_BLOCK - at % VMC_INFLIGHT_BLOCK);
 
-        memcpy(buf, kept->blocks[blockOf(at)] + at % VMC_KEPT_BLOCK, n);
+        memcpy(buf, kept->blocks[blockOf(at)] + at % VMC_INFLIGHT_BLOCK, n);
         buf += n;
         at += n;
         len -= n;
@@ -75,29 +75,29 @@ vmcKeptCopy(const vmcKept *kept, size_t offset, uint8_t *buf, size_t len)
 }
 
 static void
-giveAll(vmcKept *kept, vmcKeptPool *pool)
+giveAll(vmcInflight *kept, vmcInflightPool *pool)
 {
-    for (unsigned int i = 0; i < VMC_KEPT_BLOCKS; i++)
+    for (unsigned int i = 0; i < VMC_INFLIGHT_BLOCKS; i++)
         blockGive(pool, &kept->blocks[i]);
     kept->start = 0;
 }
 
 /* The last bytes may have come round into the block that the first ones leave. */
 void
-vmcKeptDrop(vmcKept *kept, vmcKeptPool *pool, size_t n)
+vmcInflightDrop(vmcInflight *kept, vmcInflightPool *pool, size_t n)
 {
-    size_t passed = (kept->start % VMC_KEPT_BLOCK + n) / VMC_KEPT_BLOCK;
+    size_t passed = (kept->start % VMC_INFLIGHT_BLOCK + n) / VMC_INFLIGHT_BLOCK;
     unsigned int first = blockOf(kept->start);
     unsigned int last = blockOf(kept->start + kept->len - 1);
 
-    kept->start = (kept->start + n) % VMC_KEPT_MAX;
+    kept->start = (kept->start + n) % VMC_INFLIGHT_MAX;
     kept->len -= n;
     if (kept->len == 0) {
         giveAll(kept, pool);
         return;
     }
     for (size_t i = 0; i < passed; i++) {
-        unsigned int block = (unsigned int)((first + i) % VMC_KEPT_BLOCKS);
+        unsigned int block = (unsigned int)((first + i) % VMC_INFLIGHT_BLOCKS);
 
         if (block != last)
             blockGive(pool, &kept->blocks[block]);
@@ -105,7 +105,7 @@ vmcKeptDrop(vmcKept *kept, vmcKeptPool *pool, size_t n)
 }
 
 void
-vmcKeptPoolTrim(vmcKeptPool *pool)
+vmcInflightPoolTrim(vmcInflightPool *pool)
 {
     pool->blocks -= pool->spares;
     while (pool->spares > 0)

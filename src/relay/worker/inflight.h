@@ -10,38 +10,38 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define VMC_KEPT_BLOCK ((size_t)65536)          /* bytes */
-#define VMC_KEPT_BLOCKS 8                       /* of one queue */
-#define VMC_KEPT_MAX (VMC_KEPT_BLOCKS * VMC_KEPT_BLOCK)
-#define VMC_KEPT_BLOCKS_ALL 32                  /* of all queues of a pool */
+#define VMC_INFLIGHT_BLOCK ((size_t)65536)      /* bytes */
+#define VMC_INFLIGHT_BLOCKS 8                   /* of one queue */
+#define VMC_INFLIGHT_MAX (VMC_INFLIGHT_BLOCKS * VMC_INFLIGHT_BLOCK)
+#define VMC_INFLIGHT_BLOCKS_ALL 32              /* of all queues of a pool */
 
 /* Zeroed at first. Blocks are not cleared: what is never used takes no memory. */
 typedef struct {
     unsigned int blocks;        /* there are, used or spare */
     unsigned int spares;
-    uint8_t *spare[VMC_KEPT_BLOCKS_ALL];
-} vmcKeptPool;
+    uint8_t *spare[VMC_INFLIGHT_BLOCKS_ALL];
+} vmcInflightPool;
 
 /* Zeroed at first, which is empty. */
 typedef struct {
-    uint8_t *blocks[VMC_KEPT_BLOCKS];   /* a ring; NULL where nothing is */
+    uint8_t *blocks[VMC_INFLIGHT_BLOCKS]; /* a ring; NULL where nothing is */
     size_t start;               /* in the ring */
     size_t len;
-} vmcKept;
+} vmcInflight;
 
 /*
- * vmcKeptRoom: where the next @len bytes go; returns how many of @iov are filled
+ * vmcInflightRoom: where the next @len bytes go; returns how many of @iov are filled
  * in, for less than @len when there is not as much room, and 0 for none. Nothing
- * is kept of them before vmcKeptAdd says how many came. @len is at most a block's.
+ * is kept of them before vmcInflightAdd says how many came. @len is at most a block's.
  */
-int vmcKeptRoom(vmcKept *kept, vmcKeptPool *pool, size_t len, struct iovec iov[2]);
-void vmcKeptAdd(vmcKept *kept, size_t n);
+int vmcInflightRoom(vmcInflight *kept, vmcInflightPool *pool, size_t len, struct iovec iov[2]);
+void vmcInflightAdd(vmcInflight *kept, size_t n);
 
-/* vmcKeptCopy: copies @len bytes that start at @offset; all of them are kept. */
-void vmcKeptCopy(const vmcKept *kept, size_t offset, uint8_t *buf, size_t len);
+/* vmcInflightCopy: copies @len bytes that start at @offset; all of them are kept. */
+void vmcInflightCopy(const vmcInflight *kept, size_t offset, uint8_t *buf, size_t len);
 
-/* vmcKeptDrop: forgets the first @n bytes; as many are kept. An empty queue has no block. */
-void vmcKeptDrop(vmcKept *kept, vmcKeptPool *pool, size_t n);
+/* vmcInflightDrop: forgets the first @n bytes; as many are kept. An empty queue has no block. */
+void vmcInflightDrop(vmcInflight *kept, vmcInflightPool *pool, size_t n);
 
-/* vmcKeptPoolTrim: frees what is spare. */
-void vmcKeptPoolTrim(vmcKeptPool *pool);
+/* vmcInflightPoolTrim: frees what is spare. */
+void vmcInflightPoolTrim(vmcInflightPool *pool);

@@ -7,7 +7,7 @@
 /* That is not promised: what small pieces may waste. */
 #define WASTE(size) ((size) / 8)
 
-/* Bytes that find room, in pieces of VMC_ROOM_PIECE and more. */
+/* Bytes that find room, in pieces of VMC_SNDBUF_PIECE and more. */
 static size_t
 capacity(size_t free)
 {
@@ -28,13 +28,13 @@ minus(size_t a, size_t b)
 }
 
 void
-vmcRoomQueued(vmcRoom *room, size_t queued)
+vmcSndbufQueued(vmcSndbuf *room, size_t queued)
 {
     room->free = minus(room->size, queued);
 }
 
 size_t
-vmcRoomPromise(vmcRoom *room)
+vmcSndbufPromise(vmcSndbuf *room)
 {
     size_t bytes = capacity(minus(room->free, WASTE(room->size)));
 
@@ -44,15 +44,15 @@ vmcRoomPromise(vmcRoom *room)
 
 /* Of a host program that has read all there is nothing to wait for. */
 bool
-vmcRoomTakes(const vmcRoom *room, size_t len)
+vmcSndbufTakes(const vmcSndbuf *room, size_t len)
 {
-    return len >= VMC_ROOM_PIECE || room->free == room->size ||
+    return len >= VMC_SNDBUF_PIECE || room->free == room->size ||
         capacity(minus(room->free, cost(len))) >= minus(room->owed, len);
 }
 
 void
-vmcRoomWritten(vmcRoom *room, size_t len)
+vmcSndbufWritten(vmcSndbuf *room, size_t len)
 {
-    room->free = minus(room->free, len >= VMC_ROOM_PIECE ? len + len / 8 : cost(len));
+    room->free = minus(room->free, len >= VMC_SNDBUF_PIECE ? len + len / 8 : cost(len));
     room->owed = minus(room->owed, len);
 }

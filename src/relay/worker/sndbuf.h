@@ -12,25 +12,25 @@
 #include <stddef.h>
 
 /* Bytes that may always be written at once: a buffer of them is seven eighths bytes. */
-#define VMC_ROOM_PIECE ((size_t)16384)
+#define VMC_SNDBUF_PIECE ((size_t)16384)
 
 typedef struct {
     size_t size;                /* SO_SNDBUF, as the kernel counts */
     size_t free;                /* of it, at least */
     size_t owed;                /* bytes that may still come at most */
-} vmcRoom;
+} vmcSndbuf;
 
-/* vmcRoomQueued: the kernel counts @queued for what is in the buffer (SIOCOUTQ). */
-void vmcRoomQueued(vmcRoom *room, size_t queued);
+/* vmcSndbufQueued: the kernel counts @queued for what is in the buffer (SIOCOUTQ). */
+void vmcSndbufQueued(vmcSndbuf *room, size_t queued);
 
-/* vmcRoomPromise: how many bytes may be promised, which are owed from then on. */
-size_t vmcRoomPromise(vmcRoom *room);
+/* vmcSndbufPromise: how many bytes may be promised, which are owed from then on. */
+size_t vmcSndbufPromise(vmcSndbuf *room);
 
 /*
- * vmcRoomTakes: whether to write @len bytes at once: what is owed finds room
+ * vmcSndbufTakes: whether to write @len bytes at once: what is owed finds room
  * after them too, or the buffer is empty.
  */
-bool vmcRoomTakes(const vmcRoom *room, size_t len);
+bool vmcSndbufTakes(const vmcSndbuf *room, size_t len);
 
-/* vmcRoomWritten: @len bytes were written at once. */
-void vmcRoomWritten(vmcRoom *room, size_t len);
+/* vmcSndbufWritten: @len bytes were written at once. */
+void vmcSndbufWritten(vmcSndbuf *room, size_t len);

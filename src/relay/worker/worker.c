@@ -64,8 +64,8 @@ typedef struct {
     vmcEndpointConfig config;
     vmcEndpoint *endpoint;      /* NULL: the broker has not told its network yet */
     GHashTable *channels;       /* number → vmcHostChannel */
-    vmcTally *tally;            /* NULL: not told yet */
-    uint64_t told;              /* of the tally, when the mailbox was read last */
+    vmcCounters *counters;      /* NULL: not told yet */
+    uint64_t told;              /* of the counters, when the mailbox was read last */
     vmcCapture capture;
     GArray *known;              /* of knownConn: what a dead worker has left */
     unsigned int nextKnown;     /* of these, to be probed */
@@ -119,7 +119,7 @@ static void mailboxReady(void *opaque, uint32_t events);
 static void
 hearBroker(worker *w)
 {
-    uint64_t told = __atomic_load_n(&w->tally->told, __ATOMIC_ACQUIRE);
+    uint64_t told = __atomic_load_n(&w->counters->told, __ATOMIC_ACQUIRE);
 
     if (told == w->told)
         return;
@@ -170,7 +170,7 @@ linkReady(void *opaque, uint32_t events)
 static bool
 isProbed(worker *w)
 {
-    vmcMessage probed = { .type = VMC_MESSAGE_WORKER_PROBED };
+    vmcIpcMessage probed = { .type = VMC_IPC_WORKER_PROBED };
 
     w->probes += w->probed && !vmcLinkBusy(w->link.fd);
     if (w->probes < PROBES)
@@ -223,7 +223,7 @@ nextDue(worker *w, vmcTime at)
 }
 
 static bool
-toldNetwork(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
+toldNetwork(worker *w, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
 {
     if (w->endpoint)
         return false;
@@ -235,36 +235,36 @@ toldNetwork(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
 }
 
 static bool
-toldTally(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd)
+toldTally(worker *w, const vmcIpcMessage *message G_GNUC_UNUSED, int fd)
 {
-    if (w->tally)
+    if (w->counters)
         return false;
-    w->tally = vmcTallyMap(fd);
+    w->counters = vmcCountersMap(fd);
     close(fd);
-    return w->tally != NULL;
+    return w->counters != NULL;
 }
 
 static bool
-toldChannel(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
+toldChannel(worker *w, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
 {
     struct in_addr address = { .s_addr = message->address };
     vmcHostChannel *channel;
 
-    if (!w->tally || message->channel >= VMC_NIC_CHANNELS_MAX)
+    if (!w->counters || message->channel >= VMC_NIC_CHANNELS_MAX)
         return false;
     channel = g_new0(vmcHostChannel, 1);
     channel->hosts = &w->hosts;
     channel->number = message->channel;
-    channel->tally = &w->tally->channels[message->channel];
+    channel->counters = &w->counters->channels[message->channel];
     g_hash_table_insert(w->channels, GUINT_TO_POINTER(channel->number), channel);
     return vmcEndpointAddChannel(w->endpoint, address, message->port, channel) == 0;
 }
 
 /* Each of its connections is closed, which the broker so hears first. */
 static bool
-toldRemove(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
+toldRemove(worker *w, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
 {
-    vmcMessage removed = { .type = VMC_MESSAGE_WORKER_REMOVED, .channel = message->channel };
+    vmcIpcMessage removed = { .type = VMC_IPC_WORKER_REMOVED, .channel = message->channel };
     vmcHostChannel *channel = g_hash_table_lookup(w->channels, GUINT_TO_POINTER(message->channel));
 
     if (!channel)
@@ -276,25 +276,25 @@ toldRemove(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
 }
 
 static bool
-toldCapture(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd)
+toldCapture(worker *w, const vmcIpcMessage *message G_GNUC_UNUSED, int fd)
 {
     vmcCaptureSet(&w->capture, fd);
     return true;
 }
 
 static bool
-toldKnown(worker *w, const vmcMessage *message, int fd G_GNUC_UNUSED)
+toldKnown(worker *w, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
 {
     knownConn known;
 
-    vmcMessageGetTuple(message, &known.tuple);
+    vmcIpcGetTuple(message, &known.tuple);
     memcpy(known.mac, message->mac, sizeof(known.mac));
     g_array_append_val(w->known, known);
     return true;
 }
 
 static bool
-toldServe(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
+toldServe(worker *w, const vmcIpcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
 {
     if (w->serving)
         return false;
@@ -304,39 +304,39 @@ toldServe(worker *w, const vmcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUS
 }
 
 static bool
-toldAnswer(worker *w, const vmcMessage *message, int fd)
+toldAnswer(worker *w, const vmcIpcMessage *message, int fd)
 {
     vmcHostsAnswer(&w->hosts, message, fd);
     return true;
 }
 
 /* What is done with each message; the rest is not for us. */
-static bool (*const told[VMC_MESSAGE_LAST])(worker *w, const vmcMessage *message, int fd) = {
-    [VMC_MESSAGE_BROKER_NETWORK] = toldNetwork,
-    [VMC_MESSAGE_BROKER_TALLY] = toldTally,
-    [VMC_MESSAGE_BROKER_CHANNEL] = toldChannel,
-    [VMC_MESSAGE_BROKER_REMOVE] = toldRemove,
-    [VMC_MESSAGE_BROKER_KNOWN] = toldKnown,
-    [VMC_MESSAGE_BROKER_SERVE] = toldServe,
-    [VMC_MESSAGE_BROKER_OPENED] = toldAnswer,
-    [VMC_MESSAGE_BROKER_NULL] = toldAnswer,
-    [VMC_MESSAGE_BROKER_ACCEPTING] = toldAnswer,
-    [VMC_MESSAGE_BROKER_REFUSED] = toldAnswer,
-    [VMC_MESSAGE_BROKER_CAPTURE] = toldCapture,
+static bool (*const told[VMC_IPC_LAST])(worker *w, const vmcIpcMessage *message, int fd) = {
+    [VMC_IPC_BROKER_NETWORK] = toldNetwork,
+    [VMC_IPC_BROKER_COUNTERS] = toldTally,
+    [VMC_IPC_BROKER_CHANNEL] = toldChannel,
+    [VMC_IPC_BROKER_REMOVE] = toldRemove,
+    [VMC_IPC_BROKER_KNOWN] = toldKnown,
+    [VMC_IPC_BROKER_SERVE] = toldServe,
+    [VMC_IPC_BROKER_OPENED] = toldAnswer,
+    [VMC_IPC_BROKER_NULL] = toldAnswer,
+    [VMC_IPC_BROKER_ACCEPTING] = toldAnswer,
+    [VMC_IPC_BROKER_REFUSED] = toldAnswer,
+    [VMC_IPC_BROKER_CAPTURE] = toldCapture,
 };
 
 static void
 mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
     worker *w = opaque;
-    int fds[VMC_MESSAGE_FDS];
+    int fds[VMC_IPC_FDS];
     unsigned int nfds = 0;
-    vmcMessage message;
+    vmcIpcMessage message;
     int got;
 
-    while ((got = vmcMailboxTake(w->mailbox.fd, VMC_MESSAGE_TO_WORKER, &message, fds,
+    while ((got = vmcMailboxTake(w->mailbox.fd, VMC_IPC_TO_WORKER, &message, fds,
                                  &nfds)) > 0) {
-        if ((!w->endpoint && message.type != VMC_MESSAGE_BROKER_NETWORK) ||
+        if ((!w->endpoint && message.type != VMC_IPC_BROKER_NETWORK) ||
             !told[message.type](w, &message, nfds > 0 ? fds[0] : -1))
             w->over = true;
     }
@@ -377,7 +377,7 @@ restLater(worker *w, vmcTime at, bool busy)
         w->restAt = at + REST_DELAY;
     } else if (at >= w->restAt) {
         w->restAt = VMC_TIME_NEVER;
-        vmcKeptPoolTrim(&w->hosts.keptPool);
+        vmcInflightPoolTrim(&w->hosts.keptPool);
         malloc_trim(0);
         vmcChildForget();
     }
@@ -430,7 +430,7 @@ int
 vmcWorkerMain(void)
 {
     static worker w;
-    vmcMessage ready = { .type = VMC_MESSAGE_CHILD_READY };
+    vmcIpcMessage ready = { .type = VMC_IPC_CHILD_READY };
 
     if (vmcChildBegin("vmch-worker", true) < 0 || prepare(&w) < 0 ||
         (ready.value = vmcConfine(calls, G_N_ELEMENTS(calls))) == 0)

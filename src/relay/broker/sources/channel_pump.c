@@ -18,7 +18,7 @@
 /* A new pump no sooner than this after the one that failed, in microseconds. */
 #define RESTART_US 100000
 
-struct _vmcFeed {
+struct _vmcChannelPump {
     vmcLoop *loop;
     vmcChild child;
     vmcMailbox mailbox;
@@ -31,114 +31,114 @@ struct _vmcFeed {
 
 /* Forgets the pump that there is, without a word to it. */
 static void
-forget(vmcFeed *feed)
+forget(vmcChannelPump *pump)
 {
-    vmcLoopRemove(feed->loop, &feed->letters);
-    vmcLoopRemove(feed->loop, &feed->ended);
-    vmcMailboxClose(&feed->mailbox);
-    feed->layers = 0;
+    vmcLoopRemove(pump->loop, &pump->letters);
+    vmcLoopRemove(pump->loop, &pump->ended);
+    vmcMailboxClose(&pump->mailbox);
+    pump->layers = 0;
 }
 
 static void
 childEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
-    vmcFeed *feed = opaque;
+    vmcChannelPump *pump = opaque;
 
-    forget(feed);
-    vmcChildReap(&feed->child);
-    feed->notBefore = g_get_monotonic_time() + RESTART_US;
+    forget(pump);
+    vmcChildReap(&pump->child);
+    pump->notBefore = g_get_monotonic_time() + RESTART_US;
 }
 
 /* It says that it is ready; there is nothing else to say. */
 static void
 mailboxReady(void *opaque, uint32_t events)
 {
-    vmcFeed *feed = opaque;
-    vmcMessage message;
+    vmcChannelPump *pump = opaque;
+    vmcIpcMessage message;
     int got = 0;
 
-    if (events & EPOLLOUT && vmcMailboxFlush(&feed->mailbox))
-        vmcLoopChange(feed->loop, &feed->letters, EPOLLIN);
+    if (events & EPOLLOUT && vmcMailboxFlush(&pump->mailbox))
+        vmcLoopChange(pump->loop, &pump->letters, EPOLLIN);
     if (events & ~EPOLLOUT)
-        got = vmcMailboxTake(feed->mailbox.fd, VMC_MESSAGE_FROM_PUMP, &message, NULL, NULL);
+        got = vmcMailboxTake(pump->mailbox.fd, VMC_IPC_FROM_PUMP, &message, NULL, NULL);
     if (got < 0)
-        childEnded(feed, 0);
+        childEnded(pump, 0);
     else if (got > 0)
-        feed->layers = message.value;
+        pump->layers = message.value;
 }
 
 static void
-post(vmcFeed *feed, const vmcMessage *message, const int *fds, unsigned int nfds)
+post(vmcChannelPump *pump, const vmcIpcMessage *message, const int *fds, unsigned int nfds)
 {
-    if (!vmcMailboxPost(&feed->mailbox, message, fds, nfds))
-        vmcLoopChange(feed->loop, &feed->letters, EPOLLIN | EPOLLOUT);
+    if (!vmcMailboxPost(&pump->mailbox, message, fds, nfds))
+        vmcLoopChange(pump->loop, &pump->letters, EPOLLIN | EPOLLOUT);
 }
 
 static int
-start(vmcFeed *feed)
+start(vmcChannelPump *pump)
 {
-    vmcMessage log = { .type = VMC_MESSAGE_BROKER_LOG };
+    vmcIpcMessage log = { .type = VMC_IPC_BROKER_LOG };
     int mailbox, fd;
 
-    if (vmcChildStart(&feed->child, "--pump", -1, &mailbox) < 0)
+    if (vmcChildStart(&pump->child, "--pump", -1, &mailbox) < 0)
         return -1;
-    vmcMailboxOpen(&feed->mailbox, mailbox);
-    feed->letters = (vmcWatch){ mailbox, mailboxReady, feed };
-    feed->ended = (vmcWatch){ feed->child.pidfd, childEnded, feed };
-    if (vmcLoopAdd(feed->loop, &feed->letters, EPOLLIN) < 0 ||
-        vmcLoopAdd(feed->loop, &feed->ended, EPOLLIN) < 0) {
-        childEnded(feed, 0);
+    vmcMailboxOpen(&pump->mailbox, mailbox);
+    pump->letters = (vmcWatch){ mailbox, mailboxReady, pump };
+    pump->ended = (vmcWatch){ pump->child.pidfd, childEnded, pump };
+    if (vmcLoopAdd(pump->loop, &pump->letters, EPOLLIN) < 0 ||
+        vmcLoopAdd(pump->loop, &pump->ended, EPOLLIN) < 0) {
+        childEnded(pump, 0);
         return -1;
     }
-    fd = feed->log < 0 ? -1 : fcntl(feed->log, F_DUPFD_CLOEXEC, 0);
+    fd = pump->log < 0 ? -1 : fcntl(pump->log, F_DUPFD_CLOEXEC, 0);
     if (fd >= 0)
-        post(feed, &log, &fd, 1);
+        post(pump, &log, &fd, 1);
     return 0;
 }
 
-vmcFeed *
-vmcFeedNew(vmcLoop *loop, int log)
+vmcChannelPump *
+vmcChannelPumpNew(vmcLoop *loop, int log)
 {
-    vmcFeed *feed = g_new0(vmcFeed, 1);
+    vmcChannelPump *pump = g_new0(vmcChannelPump, 1);
 
-    feed->loop = loop;
-    feed->log = log;
-    feed->mailbox.fd = feed->child.pidfd = -1;
-    if (start(feed) < 0)
-        g_clear_pointer(&feed, vmcFeedFree);
-    return feed;
+    pump->loop = loop;
+    pump->log = log;
+    pump->mailbox.fd = pump->child.pidfd = -1;
+    if (start(pump) < 0)
+        g_clear_pointer(&pump, vmcChannelPumpFree);
+    return pump;
 }
 
 /* The pump of a channel that is no more has written what it had. */
 static void
 lastEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
-    vmcFeed *feed = opaque;
+    vmcChannelPump *pump = opaque;
 
-    vmcLoopRemove(feed->loop, &feed->ended);
-    vmcChildReap(&feed->child);
-    vmcLoopDefer(feed->loop, feed);
+    vmcLoopRemove(pump->loop, &pump->ended);
+    vmcChildReap(&pump->child);
+    vmcLoopDefer(pump->loop, pump);
 }
 
 void
-vmcFeedFree(vmcFeed *feed)
+vmcChannelPumpFree(vmcChannelPump *pump)
 {
-    if (!feed)
+    if (!pump)
         return;
-    vmcFdClose(&feed->log);
-    if (feed->child.pid <= 0) {
-        vmcLoopDefer(feed->loop, feed);
+    vmcFdClose(&pump->log);
+    if (pump->child.pid <= 0) {
+        vmcLoopDefer(pump->loop, pump);
         return;
     }
-    vmcLoopRemove(feed->loop, &feed->letters);
-    vmcMailboxClose(&feed->mailbox);
-    feed->ended.ready = lastEnded;
+    vmcLoopRemove(pump->loop, &pump->letters);
+    vmcMailboxClose(&pump->mailbox);
+    pump->ended.ready = lastEnded;
 }
 
 unsigned int
-vmcFeedLayers(const vmcFeed *feed)
+vmcChannelPumpLayers(const vmcChannelPump *pump)
 {
-    return feed->layers;
+    return pump->layers;
 }
 
 /* All or none: one that is missing would be taken for another. */
@@ -157,18 +157,18 @@ duplicate(const int *fds, unsigned int n, int *copies)
 }
 
 int
-vmcFeedAdd(vmcFeed *feed, vmcPumpKind kind, int in, int out)
+vmcChannelPumpAdd(vmcChannelPump *pump, vmcPumpKind kind, int in, int out)
 {
-    vmcMessage message = { .type = VMC_MESSAGE_BROKER_PUMP, .value = kind };
+    vmcIpcMessage message = { .type = VMC_IPC_BROKER_PUMP, .value = kind };
     const int sides[] = { out, in };
     unsigned int n = (out >= 0) + (in >= 0);
-    int fds[VMC_MESSAGE_FDS];
+    int fds[VMC_IPC_FDS];
     int pair[2];
 
-    if (feed->child.pid == 0 &&
-        (g_get_monotonic_time() < feed->notBefore || start(feed) < 0))
+    if (pump->child.pid == 0 &&
+        (g_get_monotonic_time() < pump->notBefore || start(pump) < 0))
         return -1;
-    if (feed->mailbox.waiting.length >= WAITING_MAX ||
+    if (pump->mailbox.waiting.length >= WAITING_MAX ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
     fds[0] = pair[1];
@@ -177,6 +177,6 @@ vmcFeedAdd(vmcFeed *feed, vmcPumpKind kind, int in, int out)
         close(pair[1]);
         return -1;
     }
-    post(feed, &message, fds, 1 + n);
+    post(pump, &message, fds, 1 + n);
     return pair[0];
 }

@@ -9,23 +9,23 @@
 #include "relay/process/ipc.h"
 #include "relay/process/loop.h"
 
-typedef struct _vmcFeed vmcFeed;
+typedef struct _vmcChannelPump vmcChannelPump;
 
 /*
- * vmcFeedNew: @log (or -1) is where the pump also writes what passes; the
- * feed's to close. Returns NULL with an error.
- * vmcFeedFree: the pump ends by itself when what it has is written, or soon.
+ * vmcChannelPumpNew: @log (or -1) is where the pump also writes what passes; the
+ * pump's to close. Returns NULL with an error.
+ * vmcChannelPumpFree: the pump ends by itself when what it has is written, or soon.
  */
-vmcFeed *vmcFeedNew(vmcLoop *loop, int log);
-void vmcFeedFree(vmcFeed *feed);
+vmcChannelPump *vmcChannelPumpNew(vmcLoop *loop, int log);
+void vmcChannelPumpFree(vmcChannelPump *pump);
 
-/* vmcFeedLayers: those that confine the pump (confine.h); 0: not ready, or dead. */
-unsigned int vmcFeedLayers(const vmcFeed *feed);
+/* vmcChannelPumpLayers: those that confine the pump (confine.h); 0: not ready, or dead. */
+unsigned int vmcChannelPumpLayers(const vmcChannelPump *pump);
 
 /*
- * vmcFeedAdd:
+ * vmcChannelPumpAdd:
  * Has the pump move bytes between a new socket, which is returned for the
  * worker, and the host side: written to @out, read from @in; -1 where there is
  * none, and never @in alone. They stay the caller's. Returns -1 when there is no pump to be had.
  */
-int vmcFeedAdd(vmcFeed *feed, vmcPumpKind kind, int in, int out);
+int vmcChannelPumpAdd(vmcChannelPump *pump, vmcPumpKind kind, int in, int out);

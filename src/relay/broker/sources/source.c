@@ -41,7 +41,7 @@ vmcSourceReportError(const vmcSource *source, int errnum, const char *what)
 bool
 vmcSourceIsReady(const vmcSource *source)
 {
-    return !source->feed || vmcFeedLayers(source->feed) != 0;
+    return !source->pump || vmcChannelPumpLayers(source->pump) != 0;
 }
 
 const char *
@@ -82,17 +82,17 @@ prepareFeed(vmcSource *source)
     bool telnet = def->type == VMC_CHR_TYPE_TCP && def->protocol == VMC_CHR_PROTOCOL_TELNET;
     int log;
 
-    if (source->driver->pump != VMC_PUMP_SOCKET)
-        source->pump = source->driver->pump;
+    if (source->driver->pumpKind != VMC_PUMP_SOCKET)
+        source->pumpKind = source->driver->pumpKind;
     if (telnet)
-        source->pump = def->mode == VMC_CHR_MODE_BIND ? VMC_PUMP_TELNET_SERVER
+        source->pumpKind = def->mode == VMC_CHR_MODE_BIND ? VMC_PUMP_TELNET_SERVER
                                                       : VMC_PUMP_TELNET_CLIENT;
     if (!source->driver->pumped && !telnet && !def->logPath)
         return 0;
     if (openLog(source, &log) < 0)
         return -1;
-    source->feed = vmcFeedNew(source->loop, log);
-    return source->feed ? 0 : -1;
+    source->pump = vmcChannelPumpNew(source->loop, log);
+    return source->pump ? 0 : -1;
 }
 
 vmcSource *
@@ -133,7 +133,7 @@ vmcSourceFree(vmcSource *source)
         vmcFdClose(&source->in);
     vmcFdClose(&source->out);
     vmcFdClose(&source->held);
-    vmcFeedFree(source->feed);
+    vmcChannelPumpFree(source->pump);
     g_clear_pointer(&source->addresses, g_array_unref);
     g_free(source->report);
     g_free(source->path);
@@ -147,10 +147,10 @@ throughPump(vmcSource *source, int *fd)
     bool own = *fd >= 0;
     int socket;
 
-    if (!source->feed)
+    if (!source->pump)
         return true;
-    socket = vmcFeedAdd(source->feed, source->pump, own ? *fd : source->in,
-                        own ? *fd : source->out);
+    socket = vmcChannelPumpAdd(source->pump, source->pumpKind, own ? *fd : source->in,
+                               own ? *fd : source->out);
     vmcFdClose(fd);
     *fd = socket;
     return socket >= 0;

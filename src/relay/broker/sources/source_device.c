@@ -34,7 +34,7 @@ prepareNull(vmcSource *source G_GNUC_UNUSED)
 }
 
 const vmcSourceDriver vmcSourceNull = {
-    .prepare = prepareNull, .open = openStanding, .pump = VMC_PUMP_NULL,
+    .prepare = prepareNull, .open = openStanding, .pumpKind = VMC_PUMP_NULL,
 };
 
 static int
@@ -52,7 +52,7 @@ prepareFile(vmcSource *source)
 }
 
 const vmcSourceDriver vmcSourceFile = {
-    .prepare = prepareFile, .open = openStanding, .pumped = true, .pump = VMC_PUMP_FILE,
+    .prepare = prepareFile, .open = openStanding, .pumped = true, .pumpKind = VMC_PUMP_FILE,
 };
 
 /* A terminal passes bytes as they are. */
@@ -94,13 +94,13 @@ preparePipe(vmcSource *source)
     source->in = openFifo(in);
     source->out = openFifo(out);
     if (source->in >= 0 && source->out >= 0) {
-        source->pump = VMC_PUMP_DEVICE;
+        source->pumpKind = VMC_PUMP_DEVICE;
         return 0;
     }
     vmcFdClose(&source->in);
     vmcFdClose(&source->out);
     source->in = source->out = openFifo(source->path);
-    source->pump = VMC_PUMP_FIFO;
+    source->pumpKind = VMC_PUMP_FIFO;
     if (source->in >= 0)
         return 0;
     vmcSourceReportError(source, errno, errno == EINVAL ? "this is no FIFO:" : "cannot open FIFO");
@@ -140,7 +140,7 @@ preparePty(vmcSource *source)
 
 const vmcSourceDriver vmcSourcePty = {
     .prepare = preparePty, .open = openStanding,
-    .pumped = true, .alone = true, .pump = VMC_PUMP_DEVICE,
+    .pumped = true, .alone = true, .pumpKind = VMC_PUMP_DEVICE,
 };
 
 static int
@@ -169,7 +169,7 @@ prepareDev(vmcSource *source)
 
 const vmcSourceDriver vmcSourceDev = {
     .prepare = prepareDev, .open = openStanding,
-    .pumped = true, .alone = true, .pump = VMC_PUMP_DEVICE,
+    .pumped = true, .alone = true, .pumpKind = VMC_PUMP_DEVICE,
 };
 
 /* What our starter has as its own: shared with QEMU, so left as it is set. */
@@ -186,5 +186,5 @@ prepareStdio(vmcSource *source)
 
 const vmcSourceDriver vmcSourceStdio = {
     .prepare = prepareStdio, .open = openStanding,
-    .pumped = true, .alone = true, .pump = VMC_PUMP_STDIO,
+    .pumped = true, .alone = true, .pumpKind = VMC_PUMP_STDIO,
 };

@@ -22,7 +22,7 @@ typedef struct {
     bool pumped;
     /* One guest connection at a time. */
     bool alone;
-    vmcPumpKind pump;
+    vmcPumpKind pumpKind;
 } vmcSourceDriver;
 
 typedef struct _vmcSourceDial vmcSourceDial;
@@ -37,8 +37,8 @@ struct _vmcSource {
     char *report;
     int in, out;                /* standing host side, or -1; may be the same */
     int held;                   /* kept open for its sake: a pty's other side */
-    vmcPumpKind pump;
-    vmcFeed *feed;              /* or NULL: the worker gets the host side itself */
+    vmcPumpKind pumpKind;
+    vmcChannelPump *pump;       /* or NULL: the worker gets the host side itself */
     unsigned int busy;          /* requests that have not ended */
     vmcWatch listener;          /* fd -1: does not listen */
     GQueue waiting;             /* of requests: for a client, or for the dialler */

@@ -302,7 +302,7 @@ openUnixConnect(vmcSource *source, vmcSourceRequest *request, int *fd)
 
 const vmcSourceDriver vmcSourceUnixConnect = {
     .prepare = prepareUnixConnect, .open = openUnixConnect, .cancel = cancelWaiting,
-    .pump = VMC_PUMP_SOCKET,
+    .pumpKind = VMC_PUMP_SOCKET,
 };
 
 /* Whether somebody listens on the socket at the source's path. */
@@ -462,7 +462,7 @@ prepareUnixBind(vmcSource *source)
 }
 
 const vmcSourceDriver vmcSourceUnixBind = {
-    .prepare = prepareUnixBind, .open = openBind, .cancel = cancelBind, .pump = VMC_PUMP_SOCKET,
+    .prepare = prepareUnixBind, .open = openBind, .cancel = cancelBind, .pumpKind = VMC_PUMP_SOCKET,
 };
 
 static void
@@ -590,7 +590,7 @@ openTcpConnect(vmcSource *source, vmcSourceRequest *request, int *fd G_GNUC_UNUS
 
 const vmcSourceDriver vmcSourceTcpConnect = {
     .prepare = prepareTcpConnect, .open = openTcpConnect, .cancel = cancelTcp,
-    .pump = VMC_PUMP_SOCKET,
+    .pumpKind = VMC_PUMP_SOCKET,
 };
 
 /* Binds a socket to the first of @addresses that lets it, or -1 with errno. */
@@ -632,7 +632,7 @@ prepareTcpBind(vmcSource *source)
 }
 
 const vmcSourceDriver vmcSourceTcpBind = {
-    .prepare = prepareTcpBind, .open = openBind, .cancel = cancelBind, .pump = VMC_PUMP_SOCKET,
+    .prepare = prepareTcpBind, .open = openBind, .cancel = cancelBind, .pumpKind = VMC_PUMP_SOCKET,
 };
 
 /* Our own address of the same family as the one that is sent to. */
@@ -685,5 +685,5 @@ openUdp(vmcSource *source G_GNUC_UNUSED, vmcSourceRequest *request G_GNUC_UNUSED
 
 const vmcSourceDriver vmcSourceUdp = {
     .prepare = prepareUdp, .open = openUdp,
-    .pumped = true, .alone = true, .pump = VMC_PUMP_DATAGRAM,
+    .pumped = true, .alone = true, .pumpKind = VMC_PUMP_DATAGRAM,
 };
