@@ -10,8 +10,8 @@
 
 #include "documents/domain_mask.h"
 #include "policyutils.h"
-#include "proxy/filter.h"
-#include "proxy/policy.h"
+#include "proxy/policy/filter.h"
+#include "proxy/policy/policy.h"
 #include "rpc/catalogue.h"
 #include "rpc/procedure.h"
 #include "util/error.h"

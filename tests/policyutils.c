@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "proxy/policy.h"
+#include "proxy/policy/policy.h"
 #include "rpc/xdr.h"
 
 void

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "policyutils.h"
-#include "proxy/policy.h"
+#include "proxy/policy/policy.h"
 #include "proxypeer.h"
 #include "rpc/catalogue.h"
 #include "rpc/procedure.h"

@@ -18,8 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/identity.h"
 #include "proxy/server.h"
+#include "proxy/wire/identity.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
 

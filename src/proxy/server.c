@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "proxy/identity.h"
+#include "proxy/wire/identity.h"
 #include "util/error.h"
 #include "util/fd.h"
 

@@ -2,7 +2,7 @@
 /* A listening socket with one process for each client. */
 #pragma once
 
-#include "proxy/session.h"
+#include "proxy/session/session.h"
 
 /*
  * vmcServerServe: one client on a connected socket, with that client's rights,

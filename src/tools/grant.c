@@ -17,7 +17,7 @@
 
 #include "documents/device.h"
 #include "documents/domain_rewrite.h"
-#include "proxy/policy.h"
+#include "proxy/policy/policy.h"
 #include "tools/command.h"
 #include "tools/connection.h"
 #include "util/error.h"

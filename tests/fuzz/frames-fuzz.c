@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/flow.h"
+#include "proxy/wire/flow.h"
 #include "util/error.h"
 
 #include <glib.h>

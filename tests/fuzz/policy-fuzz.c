@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "documents/domain_mask.h"
-#include "proxy/filter.h"
-#include "proxy/policy.h"
+#include "proxy/policy/filter.h"
+#include "proxy/policy/policy.h"
 #include "rpc/procedure.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

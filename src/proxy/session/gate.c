@@ -6,14 +6,14 @@
  */
 #include <config.h>
 
-#include "proxy/gate.h"
+#include "proxy/session/gate.h"
 
 #include <libvirt/virterror.h>
 #include <string.h>
 
-#include "proxy/filter.h"
-#include "proxy/guard.h"
-#include "proxy/session_priv.h"
+#include "proxy/policy/filter.h"
+#include "proxy/policy/shared.h"
+#include "proxy/session/session_priv.h"
 #include "rpc/catalogue.h"
 #include "util/error.h"
 

@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "proxy/identity.h"
+#include "proxy/wire/identity.h"
 
 #include <errno.h>
 #include <glib.h>

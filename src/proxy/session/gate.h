@@ -10,8 +10,8 @@
 
 #include <glib.h>
 
-#include "proxy/flow.h"
-#include "proxy/policy.h"
+#include "proxy/policy/policy.h"
+#include "proxy/wire/flow.h"
 
 /* What a session keeps for its gate. */
 typedef struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The writing side of a connection: see sink.h. */
+/* The writing side of a connection: see writer.h. */
 #include <config.h>
 
-#include "proxy/sink.h"
+#include "proxy/wire/writer.h"
 
 #include <errno.h>
 #include <libvirt/virterror.h>

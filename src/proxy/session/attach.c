@@ -14,7 +14,7 @@
 
 #include "documents/device.h"
 #include "documents/domain_mention.h"
-#include "proxy/session_priv.h"
+#include "proxy/session/session_priv.h"
 #include "qemu/nic.h"
 #include "util/error.h"
 

@@ -2,7 +2,7 @@
 /* The daemon's socket: see upstream.h. */
 #include <config.h>
 
-#include "proxy/upstream.h"
+#include "proxy/wire/upstream.h"
 
 #include <errno.h>
 #include <fcntl.h>

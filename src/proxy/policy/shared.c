@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A policy, whose it is, and what was counted: see guard.h. */
+/* A policy, whose it is, and what was counted: see shared.h. */
 #include <config.h>
 
-#include "proxy/guard.h"
+#include "proxy/policy/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>

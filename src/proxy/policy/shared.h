@@ -7,7 +7,7 @@
 
 #include <glib.h>
 
-#include "proxy/policy.h"
+#include "proxy/policy/policy.h"
 
 typedef struct vmcGuardCounts vmcGuardCounts;
 

@@ -2,7 +2,7 @@
 /* Our devices against our grammar: see validation.h. */
 #include <config.h>
 
-#include "proxy/validation.h"
+#include "proxy/session/validation.h"
 
 #include <stdbool.h>
 #include <string.h>

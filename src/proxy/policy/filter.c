@@ -2,7 +2,7 @@
 /* Messages under a policy: see filter.h. */
 #include <config.h>
 
-#include "proxy/filter.h"
+#include "proxy/policy/filter.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>

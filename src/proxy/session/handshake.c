@@ -10,7 +10,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-#include "proxy/session_priv.h"
+#include "proxy/session/session_priv.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_RPC

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "documents/domain_rewrite.h"
-#include "proxy/session_priv.h"
-#include "proxy/validation.h"
+#include "proxy/session/session_priv.h"
+#include "proxy/session/validation.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The reading side of a connection: see source.h. The kernel ends a read with
+ * The reading side of a connection: see reader.h. The kernel ends a read with
  * the bytes that a descriptor was sent with, so the last byte of a read is the
  * one that its descriptors belong to.
  */
 #include <config.h>
 
-#include "proxy/source.h"
+#include "proxy/wire/reader.h"
 
 #include <errno.h>
 #include <libvirt/virterror.h>

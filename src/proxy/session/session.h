@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "proxy/guard.h"
-#include "proxy/upstream.h"
+#include "proxy/policy/shared.h"
+#include "proxy/wire/upstream.h"
 
 typedef struct {
     const char *emulatorDir;

@@ -2,7 +2,7 @@
 /* Channels of running domains, through the control socket: see live.h. */
 #include <config.h>
 
-#include "proxy/live.h"
+#include "proxy/session/live.h"
 
 #include "control/client.h"
 #include "qemu/qemu_conf.h"

@@ -2,7 +2,7 @@
 /* A policy's key file, and the decision by it: see policy.h. */
 #include <config.h>
 
-#include "proxy/policy.h"
+#include "proxy/policy/policy.h"
 
 #include <string.h>
 

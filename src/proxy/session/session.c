@@ -2,11 +2,11 @@
 /*
  * One client's connection: see session.h. The loop, our own calls to the
  * daemon, and who gets to see which message. What is done to those stands in
- * early.c, documents.c and attach.c.
+ * handshake.c, rewriting.c and attach.c.
  */
 #include <config.h>
 
-#include "proxy/session_priv.h"
+#include "proxy/session/session_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/filter.h"
-#include "proxy/identity.h"
+#include "proxy/policy/filter.h"
+#include "proxy/wire/identity.h"
 #include "util/error.h"
 #include "util/fd.h"
 

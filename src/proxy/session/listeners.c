@@ -10,7 +10,7 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
-#include "proxy/session_priv.h"
+#include "proxy/session/session_priv.h"
 
 #define LISTENERS_MAX 64
 

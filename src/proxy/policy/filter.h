@@ -12,7 +12,7 @@
 
 #include <glib.h>
 
-#include "proxy/policy.h"
+#include "proxy/policy/policy.h"
 #include "rpc/message.h"
 
 /* A domain of the policy's, as the daemon knows it. */

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 
 #include "documents/capabilities.h"
-#include "proxy/flow.h"
-#include "proxy/gate.h"
-#include "proxy/live.h"
-#include "proxy/session.h"
+#include "proxy/session/gate.h"
+#include "proxy/session/live.h"
+#include "proxy/session/session.h"
+#include "proxy/wire/flow.h"
 #include "rpc/procedure.h"
 #include "util/error.h"
 
@@ -36,7 +36,7 @@ typedef struct {
     vmcError error;             /* why it comes to nothing */
 } vmcDeviceJob;
 
-/* A saved image that is about to be restored; see mend.c. */
+/* A saved image that is about to be restored; see savedimage.c. */
 typedef struct {
     GByteArray *subject;        /* the start of each call about it: a domain, or a path */
     guint32 read;               /* the procedures that read and write its XML */
@@ -124,10 +124,10 @@ vmcFlowVerdict vmcSessionFail(vmcSession *session);
 /* vmcSessionConnect: connects to the daemon; 0, or -1 with an error. */
 int vmcSessionConnect(vmcSession *session);
 
-/* The client's messages before the daemon is known: see early.c. */
+/* The client's messages before the daemon is known: see handshake.c. */
 vmcFlowVerdict vmcEarlyMessage(vmcSession *session, GByteArray **message);
 
-/* A message with XML, see documents.c: the client's, and the daemon's. */
+/* A message with XML, see rewriting.c: the client's, and the daemon's. */
 vmcFlowVerdict vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure,
                               GByteArray **message);
 vmcFlowVerdict vmcDocumentsDown(vmcSession *session, const vmcRpcHeader *header,
@@ -149,7 +149,7 @@ vmcFlowVerdict vmcAttachMessage(vmcSession *session, const vmcRpcProcedure *proc
                                 GByteArray **message);
 void vmcAttachClear(vmcSession *session);
 
-/* vmcMendMessage: a start or a restore; see mend.c. vmcMendClear: forgets it. */
+/* vmcMendMessage: a start or a restore; see savedimage.c. vmcMendClear: forgets it. */
 vmcFlowVerdict vmcMendMessage(vmcSession *session, const vmcRpcProcedure *procedure,
                               GByteArray **message);
 void vmcMendClear(vmcSession *session);

@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "proxy/flow.h"
+#include "proxy/wire/flow.h"
 
 #include <libvirt/virterror.h>
 #include <unistd.h>

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "documents/domain_mention.h"
-#include "proxy/session_priv.h"
+#include "proxy/session/session_priv.h"
 
 void
 vmcMendClear(vmcSession *session)

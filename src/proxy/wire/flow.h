@@ -10,8 +10,8 @@
 
 #include <glib.h>
 
-#include "proxy/sink.h"
-#include "proxy/source.h"
+#include "proxy/wire/reader.h"
+#include "proxy/wire/writer.h"
 #include "rpc/message.h"
 
 /* What becomes of a message that was wanted whole. */
