@@ -124,7 +124,7 @@ serveStandard(const vmcSessionOptions *options)
     static const int fds[] = { STDIN_FILENO, STDOUT_FILENO };
 
     for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
-        if (!options->guard && isSocket(fds[i]) && vmcIdentityAdopt(fds[i]) < 0)
+        if (!options->shared && isSocket(fds[i]) && vmcIdentityAdopt(fds[i]) < 0)
             return -1;
     }
     return vmcSessionRun(STDIN_FILENO, STDOUT_FILENO, options);
@@ -163,19 +163,20 @@ run(void)
 {
     g_autofree char *emulatorDir = findDir("VMCHANNEL_EMULATOR_DIR", "emulator", EMULATORDIR);
     g_autofree char *schemaDir = findDir("VMCHANNEL_SCHEMA_DIR", "docs/schemas", SCHEMADIR);
-    g_autoptr(vmcGuard) guard = policyPath ? vmcGuardNew(policyPath, domainUuid) : NULL;
+    g_autoptr(vmcPolicyShared) shared =
+        policyPath ? vmcPolicySharedNew(policyPath, domainUuid) : NULL;
     vmcSessionOptions options = {
         .emulatorDir = emulatorDir,
         .schemaDir = schemaDir,
-        .guard = guard,
+        .shared = shared,
         .upstream = {
             .path = upstreamPath,
             .kind = upstreamKind(),
-            .readOnly = readOnly || (guard && vmcPolicyIsReadOnly(guard->policy)),
+            .readOnly = readOnly || (shared && vmcPolicyIsReadOnly(shared->policy)),
         },
     };
 
-    if (policyPath && !guard)
+    if (policyPath && !shared)
         return fail();
     signal(SIGPIPE, SIG_IGN);
     if (listenPath)

@@ -35,7 +35,7 @@
 int
 vmcServerServe(int client, const vmcSessionOptions *options)
 {
-    if (!options->guard && vmcIdentityAdopt(client) < 0)
+    if (!options->shared && vmcIdentityAdopt(client) < 0)
         return -1;
     return vmcSessionRun(client, client, options);
 }
@@ -148,12 +148,12 @@ serveNext(int listener, const vmcSessionOptions *options)
 int
 vmcServerListen(const char *path, const vmcSessionOptions *options)
 {
-    int listener = bindTo(path, options->guard != NULL);
+    int listener = bindTo(path, options->shared != NULL);
     guint children = 0;
 
     if (listener < 0)
         return -1;
-    if (!options->guard) {
+    if (!options->shared) {
         /* Nobody waits for the clients' processes. */
         signal(SIGCHLD, SIG_IGN);
         for (;;)
@@ -161,6 +161,6 @@ vmcServerListen(const char *path, const vmcSessionOptions *options)
     }
     for (;;) {
         children += serveNext(listener, options);
-        makeRoom(&children, options->guard->policy->connections);
+        makeRoom(&children, options->shared->policy->connections);
     }
 }

@@ -33,8 +33,8 @@ enum { TREAT_PASS, TREAT_LOOK, TREAT_DROP, TREAT_WAIT, TREAT_REPLACE, TREAT_N };
 typedef struct {
     int in[2];
     int out[2];
-    vmcSource *source;
-    vmcSink *sink;
+    vmcWireReader *reader;
+    vmcWireWriter *writer;
     vmcFlow *flow;
     bool waited;
     GByteArray *got;
@@ -75,17 +75,17 @@ rigInit(rig *r)
     *r = (rig){ .got = g_byte_array_new() };
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, r->in), ==, 0);
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, r->out), ==, 0);
-    r->source = vmcSourceNew(r->in[1]);
-    r->sink = vmcSinkNew(r->out[0]);
-    r->flow = vmcFlowNew(r->source, r->sink, NULL, &handler, r);
+    r->reader = vmcWireReaderNew(r->in[1]);
+    r->writer = vmcWireWriterNew(r->out[0]);
+    r->flow = vmcFlowNew(r->reader, r->writer, NULL, &handler, r);
 }
 
 static void
 rigClear(rig *r)
 {
     vmcFlowFree(r->flow);
-    vmcSourceFree(r->source);
-    vmcSinkFree(r->sink);
+    vmcWireReaderFree(r->reader);
+    vmcWireWriterFree(r->writer);
     for (int i = 0; i < 2; i++) {
         close(r->in[i]);
         close(r->out[i]);
@@ -100,10 +100,10 @@ collect(rig *r)
     ssize_t n;
 
     do {
-        g_assert_cmpint(vmcSinkFlush(r->sink), ==, 0);
+        g_assert_cmpint(vmcWireWriterFlush(r->writer), ==, 0);
         while ((n = read(r->out[1], buffer, sizeof(buffer))) > 0)
             g_byte_array_append(r->got, buffer, n);
-    } while (vmcSinkPending(r->sink) > 0);
+    } while (vmcWireWriterPending(r->writer) > 0);
 }
 
 static void
@@ -112,7 +112,7 @@ insertOwn(rig *r)
     g_autoptr(GByteArray) own = vmcRpcCallNew(OWN_PROCEDURE, OWN_SERIAL);
 
     vmcRpcMessageFinish(own);
-    vmcSinkInsert(r->sink, own);
+    vmcWireWriterInsert(r->writer, own);
 }
 
 /* Returns whether the flow gave up. */
@@ -122,7 +122,7 @@ runPiece(rig *r, const uint8_t *data, size_t size)
     int rc;
 
     g_assert_cmpint(write(r->in[0], data, size), ==, (ssize_t)size);
-    g_assert_cmpint(vmcSourceFill(r->source), ==, 0);
+    g_assert_cmpint(vmcWireReaderFill(r->reader), ==, 0);
     insertOwn(r);
     do {
         rc = vmcFlowRun(r->flow);

@@ -15,10 +15,10 @@
 
 #define VMC_FROM_THIS VIR_FROM_ACCESS
 
-struct vmcGuardCounts {
+struct vmcPolicySharedCounts {
     guint allowed;
     /* For each procedure of the catalogue, and those that are not in it. */
-    guint refused[VMC_GUARD_REASONS][VMC_RPC_CATALOGUE_SIZE + 1];
+    guint refused[VMC_REFUSAL_LAST][VMC_RPC_CATALOGUE_SIZE + 1];
 };
 
 /* The file's bytes, which the caller frees, and their number; NULL with an error. */
@@ -40,10 +40,10 @@ readFile(const char *path, size_t *size)
     return n < 0 || fd != -1 ? NULL : g_steal_pointer(&text);
 }
 
-static vmcGuardCounts *
+static vmcPolicySharedCounts *
 countsNew(void)
 {
-    void *counts = mmap(NULL, sizeof(vmcGuardCounts), PROT_READ | PROT_WRITE,
+    void *counts = mmap(NULL, sizeof(vmcPolicySharedCounts), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (counts != MAP_FAILED)
@@ -52,10 +52,10 @@ countsNew(void)
     return NULL;
 }
 
-vmcGuard *
-vmcGuardNew(const char *path, const char *uuid)
+vmcPolicyShared *
+vmcPolicySharedNew(const char *path, const char *uuid)
 {
-    g_autoptr(vmcGuard) guard = g_new0(vmcGuard, 1);
+    g_autoptr(vmcPolicyShared) shared = g_new0(vmcPolicyShared, 1);
     g_autofree char *text = NULL;
     size_t size;
 
@@ -64,63 +64,63 @@ vmcGuardNew(const char *path, const char *uuid)
         return NULL;
     }
     text = readFile(path, &size);
-    guard->uuid = g_strdup(uuid);
-    guard->policy = text ? vmcPolicyParse(text, size, uuid) : NULL;
-    guard->counts = guard->policy ? countsNew() : NULL;
-    return guard->counts ? g_steal_pointer(&guard) : NULL;
+    shared->uuid = g_strdup(uuid);
+    shared->policy = text ? vmcPolicyParse(text, size, uuid) : NULL;
+    shared->counts = shared->policy ? countsNew() : NULL;
+    return shared->counts ? g_steal_pointer(&shared) : NULL;
 }
 
 void
-vmcGuardFree(vmcGuard *guard)
+vmcPolicySharedFree(vmcPolicyShared *shared)
 {
-    if (!guard)
+    if (!shared)
         return;
-    if (guard->counts)
-        munmap(guard->counts, sizeof(*guard->counts));
-    vmcPolicyFree(guard->policy);
-    g_free(guard->uuid);
-    g_free(guard);
+    if (shared->counts)
+        munmap(shared->counts, sizeof(*shared->counts));
+    vmcPolicyFree(shared->policy);
+    g_free(shared->uuid);
+    g_free(shared);
 }
 
 /* How a log line begins; libvirt's names are printable, so no line is broken. */
 static char *
-guestText(const vmcGuard *guard, const char *name)
+guestText(const vmcPolicyShared *shared, const char *name)
 {
     g_autofree char *escaped = name ? g_strescape(name, NULL) : NULL;
 
-    return escaped ? g_strdup_printf("guest '%s' (%s)", escaped, guard->uuid)
-                   : g_strdup_printf("guest %s", guard->uuid);
+    return escaped ? g_strdup_printf("guest '%s' (%s)", escaped, shared->uuid)
+                   : g_strdup_printf("guest %s", shared->uuid);
 }
 
 void
-vmcGuardAllowed(vmcGuard *guard)
+vmcPolicySharedAllowed(vmcPolicyShared *shared)
 {
-    g_atomic_int_inc(&guard->counts->allowed);
+    g_atomic_int_inc(&shared->counts->allowed);
 }
 
 void
-vmcGuardRefused(vmcGuard *guard, vmcGuardReason reason, const vmcRpcEntry *entry,
-                const char *name)
+vmcPolicySharedRefused(vmcPolicyShared *shared, vmcRefusal reason, const vmcRpcEntry *entry,
+                       const char *name)
 {
     static const char *const whys[] = { "", " of another domain, or with secrets" };
     size_t index = entry ? (size_t)(entry - vmcRpcCatalogue()) : VMC_RPC_CATALOGUE_SIZE;
-    g_autofree char *guest = guestText(guard, name);
+    g_autofree char *guest = guestText(shared, name);
 
-    if (g_atomic_int_add(&guard->counts->refused[reason][index], 1) == 0)
+    if (g_atomic_int_add(&shared->counts->refused[reason][index], 1) == 0)
         fprintf(stderr, "vmchannel-proxy: policy: %s: refused %s%s\n", guest,
                 entry ? entry->name : "an unknown procedure", whys[reason]);
 }
 
 void
-vmcGuardReport(const vmcGuard *guard, const char *name)
+vmcPolicySharedReport(const vmcPolicyShared *shared, const char *name)
 {
-    g_autofree char *guest = guestText(guard, name);
+    g_autofree char *guest = guestText(shared, name);
     guint refused = 0;
 
-    for (int reason = 0; reason < VMC_GUARD_REASONS; reason++) {
+    for (int reason = 0; reason < VMC_REFUSAL_LAST; reason++) {
         for (int i = 0; i <= VMC_RPC_CATALOGUE_SIZE; i++)
-            refused += g_atomic_int_get(&guard->counts->refused[reason][i]);
+            refused += g_atomic_int_get(&shared->counts->refused[reason][i]);
     }
     fprintf(stderr, "vmchannel-proxy: policy: %s: %u calls allowed, %u refused so far\n", guest,
-            (guint)g_atomic_int_get(&guard->counts->allowed), refused);
+            (guint)g_atomic_int_get(&shared->counts->allowed), refused);
 }

@@ -9,38 +9,38 @@
 
 #include "proxy/policy/policy.h"
 
-typedef struct vmcGuardCounts vmcGuardCounts;
+typedef struct vmcPolicySharedCounts vmcPolicySharedCounts;
 
 typedef struct {
     vmcPolicy *policy;
     char *uuid;                 /* of the domain whose channel it is */
-    vmcGuardCounts *counts;     /* in memory that children share */
-} vmcGuard;
+    vmcPolicySharedCounts *counts; /* in memory that children share */
+} vmcPolicyShared;
 
 /*
- * vmcGuardNew:
+ * vmcPolicySharedNew:
  * Reads the policy from @path, for the domain @uuid. Returns NULL with an
- * error; vmcGuardFree() frees it.
+ * error; vmcPolicySharedFree() frees it.
  */
-vmcGuard *vmcGuardNew(const char *path, const char *uuid);
-void vmcGuardFree(vmcGuard *guard);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcGuard, vmcGuardFree)
+vmcPolicyShared *vmcPolicySharedNew(const char *path, const char *uuid);
+void vmcPolicySharedFree(vmcPolicyShared *shared);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcPolicyShared, vmcPolicySharedFree)
 
 /* Why a call was refused. */
 typedef enum {
-    VMC_GUARD_PROCEDURE,        /* the policy does not allow it */
-    VMC_GUARD_DOMAIN,           /* not on this domain, or not with these arguments */
-    VMC_GUARD_REASONS
-} vmcGuardReason;
+    VMC_REFUSAL_PROCEDURE,      /* the policy does not allow it */
+    VMC_REFUSAL_DOMAIN,         /* not on this domain, or not with these arguments */
+    VMC_REFUSAL_LAST
+} vmcRefusal;
 
 /*
- * vmcGuardAllowed, vmcGuardRefused: count a call. The first refusal of a
+ * vmcPolicySharedAllowed, vmcPolicySharedRefused: count a call. The first refusal of a
  * procedure (NULL: one that is not known) for a reason is logged, whichever
  * process sees it. @name is the guest's, or NULL while it is not known.
  */
-void vmcGuardAllowed(vmcGuard *guard);
-void vmcGuardRefused(vmcGuard *guard, vmcGuardReason reason, const vmcRpcEntry *entry,
-                     const char *name);
+void vmcPolicySharedAllowed(vmcPolicyShared *shared);
+void vmcPolicySharedRefused(vmcPolicyShared *shared, vmcRefusal reason, const vmcRpcEntry *entry,
+                            const char *name);
 
-/* vmcGuardReport: logs what was counted so far. */
-void vmcGuardReport(const vmcGuard *guard, const char *name);
+/* vmcPolicySharedReport: logs what was counted so far. */
+void vmcPolicySharedReport(const vmcPolicyShared *shared, const char *name);

@@ -199,7 +199,7 @@ liveChange(vmcSession *session, const char *before)
     vmcDeviceJob *job = &session->device;
     g_autofree char *after = job->call->change(before, job->device);
     /* For its rules, across all devices of the domain. */
-    g_autofree char *stock = after ? vmcDocumentsForward(session, after, false) : NULL;
+    g_autofree char *stock = after ? vmcRewritingForward(session, after, false) : NULL;
     bool hasNic = false;
     g_autoptr(GPtrArray) had = stock ? vmcDeviceChannels(before, &hasNic) : NULL;
     g_autoptr(GPtrArray) has = had ? vmcDeviceChannels(after, &hasNic) : NULL;
@@ -242,7 +242,7 @@ liveDefinition(vmcSession *session, const char *stock)
         vmcReportError(VIR_ERR_OPERATION_INVALID, "%s", "domain is not running");
         return NULL;
     }
-    xml = vmcDocumentsReverse(session, stock, NULL);
+    xml = vmcRewritingReverse(session, stock, NULL);
     channels = xml ? vmcDeviceChannels(xml, &hasNic) : NULL;
     if (!channels || liveCheck(job, xml, hasNic) < 0)
         return NULL;
@@ -251,7 +251,7 @@ liveDefinition(vmcSession *session, const char *stock)
         return NULL;
     if (vmcMentionRecord(stock))
         job->record = vmcRecordFormat(channels);
-    return vmcDocumentsReverse(session, stock, live);
+    return vmcRewritingReverse(session, stock, live);
 }
 
 static void
@@ -287,10 +287,10 @@ gotDefinition(vmcSession *session, vmcXdrReader *reply)
 {
     vmcDeviceJob *job = &session->device;
     g_autofree char *stock = readXml(reply);
-    g_autofree char *before = vmcDocumentsReverse(session, stock, NULL);
+    g_autofree char *before = vmcRewritingReverse(session, stock, NULL);
     g_autofree char *after = before ? job->call->change(before, job->device) : NULL;
 
-    job->definition = after ? vmcDocumentsForward(session, after, false) : NULL;
+    job->definition = after ? vmcRewritingForward(session, after, false) : NULL;
     if (job->definition)
         changeLive(session);
     else

@@ -63,7 +63,7 @@ isStream(const vmcSession *session, const vmcRpcHeader *header)
     const vmcRpcEntry *entry = entryOf(header);
 
     return (header->type == VMC_RPC_STREAM || header->type == VMC_RPC_STREAM_HOLE) &&
-           vmcPolicyAllows(session->options->guard->policy, entry) &&
+           vmcPolicyAllows(session->options->shared->policy, entry) &&
            (entry->traits & VMC_RPC_STREAMS);
 }
 
@@ -90,9 +90,9 @@ end(vmcSession *session, vmcFlowVerdict verdict)
 
 /* Refuses the call at hand with the thread's error. */
 static vmcFlowVerdict
-refuse(vmcSession *session, vmcGuardReason reason, const vmcRpcEntry *entry)
+refuse(vmcSession *session, vmcRefusal reason, const vmcRpcEntry *entry)
 {
-    vmcGuardRefused(session->options->guard, reason, entry, session->gate.name);
+    vmcPolicySharedRefused(session->options->shared, reason, entry, session->gate.name);
     return end(session, vmcSessionFail(session));
 }
 
@@ -105,7 +105,7 @@ refuseProcedure(vmcSession *session, const vmcRpcEntry *entry)
         vmcReportError(VIR_ERR_ACCESS_DENIED,
                        "procedure %u of program 0x%08x is not allowed by the policy",
                        session->request.procedure, session->request.program);
-    return refuse(session, VMC_GUARD_PROCEDURE, entry);
+    return refuse(session, VMC_REFUSAL_PROCEDURE, entry);
 }
 
 /* Remembers what the guest is called, for the log. */
@@ -119,7 +119,7 @@ learnName(vmcSession *session)
 
         g_free(uuid);
         uuid = vmcPolicyUuidFormat(domain->uuid);
-        if (g_ascii_strcasecmp(uuid, session->options->guard->uuid) == 0)
+        if (g_ascii_strcasecmp(uuid, session->options->shared->uuid) == 0)
             session->gate.name = g_strdup(domain->name);
     }
 }
@@ -128,7 +128,7 @@ learnName(vmcSession *session)
 static void
 gotDomains(vmcSession *session, vmcXdrReader *reply)
 {
-    session->gate.domains = vmcFilterDomains(session->options->guard->policy, reply);
+    session->gate.domains = vmcFilterDomains(session->options->shared->policy, reply);
     if (!session->gate.domains) {
         vmcSessionFail(session);
         return;
@@ -156,8 +156,8 @@ answer(vmcSession *session, const vmcRpcEntry *entry, const GByteArray *message,
         return askForDomains(session, flags);
     reply = vmcFilterAnswer(&session->request, message, session->gate.domains);
     if (!reply)
-        return refuse(session, VMC_GUARD_DOMAIN, entry);
-    vmcGuardAllowed(session->options->guard);
+        return refuse(session, VMC_REFUSAL_DOMAIN, entry);
+    vmcPolicySharedAllowed(session->options->shared);
     return end(session, vmcSessionAnswer(session, reply));
 }
 
@@ -186,7 +186,7 @@ openAsAllowed(vmcSession *session, GByteArray **message)
                        "'CONNECT_OPEN' is allowed for qemu:///system and qemu:///session only");
         return false;
     }
-    if (vmcPolicyIsReadOnly(session->options->guard->policy))
+    if (vmcPolicyIsReadOnly(session->options->shared->policy))
         flags |= OPEN_READONLY;
     open = vmcRpcMessageNew(&session->request);
     vmcXdrWriteOptional(open, name);
@@ -203,10 +203,10 @@ decide(vmcSession *session, const vmcRpcEntry *entry, GByteArray **message)
 {
     guint32 flags;
 
-    switch (vmcFilterCall(session->options->guard->policy, entry, *message,
+    switch (vmcFilterCall(session->options->shared->policy, entry, *message,
                           session->gate.domains)) {
     case VMC_FILTER_OUTSIDE:
-        return refuse(session, VMC_GUARD_DOMAIN, entry);
+        return refuse(session, VMC_REFUSAL_DOMAIN, entry);
     case VMC_FILTER_ASK:
         return askForDomains(session, 0);
     case VMC_FILTER_INSIDE:
@@ -215,8 +215,8 @@ decide(vmcSession *session, const vmcRpcEntry *entry, GByteArray **message)
     if (vmcFilterAnswers(entry, *message, &flags))
         return answer(session, entry, *message, flags);
     if (session->request.procedure == VMC_RPC_CONNECT_OPEN && !openAsAllowed(session, message))
-        return refuse(session, VMC_GUARD_DOMAIN, entry);
-    vmcGuardAllowed(session->options->guard);
+        return refuse(session, VMC_REFUSAL_DOMAIN, entry);
+    vmcPolicySharedAllowed(session->options->shared);
     return end(session, VMC_FLOW_PASS);
 }
 
@@ -227,7 +227,7 @@ admit(vmcSession *session)
     vmcGate *gate = &session->gate;
     gint64 now = g_get_monotonic_time();
     gint64 wait = gate->admitted
-        ? 0 : vmcPolicyTake(session->options->guard->policy, &gate->bucket, now);
+        ? 0 : vmcPolicyTake(session->options->shared->policy, &gate->bucket, now);
 
     gate->admitted = wait == 0;
     gate->wake = wait == 0 ? 0 : now + wait;
@@ -247,7 +247,7 @@ vmcGateUp(vmcSession *session, GByteArray **message)
     if (header->type != VMC_RPC_CALL && header->type != VMC_RPC_CALL_WITH_FDS)
         return end(session, VMC_FLOW_DROP);
     if (header->status != VMC_RPC_OK ||
-        !mayCall(session->options->guard->policy, header, entry))
+        !mayCall(session->options->shared->policy, header, entry))
         return refuseProcedure(session, entry);
     return decide(session, entry, message);
 }
@@ -273,7 +273,7 @@ showReply(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
 
     if (header->status != VMC_RPC_OK)
         return replace(message, vmcFilterError(*message));
-    if (vmcFilterReply(session->options->guard->policy, entryOf(header), message))
+    if (vmcFilterReply(session->options->shared->policy, entryOf(header), message))
         return VMC_FLOW_PASS;
     error = vmcErrorLast();
     return replace(message,
@@ -286,7 +286,7 @@ isEventShown(vmcSession *session, const vmcRpcHeader *header, GByteArray **messa
     const vmcRpcEntry *entry = entryOf(header);
 
     return (entry->traits & VMC_RPC_EVENT) &&
-           vmcFilterReply(session->options->guard->policy, entry, message);
+           vmcFilterReply(session->options->shared->policy, entry, message);
 }
 
 vmcFlowVerdict
@@ -296,7 +296,7 @@ vmcGateDown(vmcSession *session, const vmcRpcHeader *header, GByteArray **messag
         return VMC_FLOW_PASS;
     if (isStream(session, header))
         return replace(message, vmcFilterError(*message));
-    if (!vmcPolicyAllows(session->options->guard->policy, entryOf(header)))
+    if (!vmcPolicyAllows(session->options->shared->policy, entryOf(header)))
         return VMC_FLOW_DROP;
     if (header->type == VMC_RPC_REPLY || header->type == VMC_RPC_REPLY_WITH_FDS)
         return showReply(session, header, message);

@@ -147,7 +147,7 @@ earlyCall(vmcSession *session, const GByteArray *message)
 }
 
 vmcFlowVerdict
-vmcEarlyMessage(vmcSession *session, GByteArray **message)
+vmcHandshakeMessage(vmcSession *session, GByteArray **message)
 {
     if (session->request.type != VMC_RPC_CALL && session->request.type != VMC_RPC_CALL_WITH_FDS)
         return VMC_FLOW_DROP;

@@ -118,7 +118,7 @@ tell(vmcSession *session, guint32 procedure, guint32 callback, const GByteArray 
     g_byte_array_append(message, domain->data, domain->len);
     vmcXdrWriteString(message, alias, strlen(alias));
     vmcRpcMessageFinish(message);
-    vmcSinkInsert(session->toClient, message);
+    vmcWireWriterInsert(session->toClient, message);
 }
 
 void

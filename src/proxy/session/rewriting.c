@@ -26,7 +26,7 @@ rewriteOptions(vmcSession *session)
 }
 
 char *
-vmcDocumentsForward(vmcSession *session, const char *xml, bool native)
+vmcRewritingForward(vmcSession *session, const char *xml, bool native)
 {
     vmcRewriteOptions options = rewriteOptions(session);
 
@@ -35,7 +35,7 @@ vmcDocumentsForward(vmcSession *session, const char *xml, bool native)
 }
 
 char *
-vmcDocumentsReverse(vmcSession *session, const char *xml, const GPtrArray *live)
+vmcRewritingReverse(vmcSession *session, const char *xml, const GPtrArray *live)
 {
     vmcRewriteOptions options = rewriteOptions(session);
 
@@ -46,20 +46,20 @@ vmcDocumentsReverse(vmcSession *session, const char *xml, const GPtrArray *live)
 static char *
 forward(const char *xml, void *opaque)
 {
-    return vmcDocumentsForward(opaque, xml, false);
+    return vmcRewritingForward(opaque, xml, false);
 }
 
 static char *
 native(const char *xml, void *opaque)
 {
-    return vmcDocumentsForward(opaque, xml, true);
+    return vmcRewritingForward(opaque, xml, true);
 }
 
 /* The daemon's document, ours or not, is shown: what cannot be reversed as it is. */
 static char *
 show(vmcSession *session, const char *xml, const GPtrArray *live)
 {
-    char *other = vmcDocumentsReverse(session, xml, live);
+    char *other = vmcRewritingReverse(session, xml, live);
 
     return other ? other : g_strdup(xml);
 }
@@ -183,7 +183,7 @@ wantsEmulator(vmcSession *session, const vmcRpcProcedure *procedure, const GByte
 }
 
 vmcFlowVerdict
-vmcDocumentsForwardUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+vmcRewritingForwardUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
 {
     GByteArray *out = NULL;
     vmcRpcRewriteResult result;
@@ -204,19 +204,19 @@ vmcDocumentsForwardUp(vmcSession *session, const vmcRpcProcedure *procedure, GBy
 /* In the order of vmcRpcAction; NULL is no action on a call. */
 static vmcFlowVerdict (*const calls[])(vmcSession *session, const vmcRpcProcedure *procedure,
                                        GByteArray **message) = {
-    NULL, vmcDocumentsForwardUp, vmcDocumentsForwardUp, NULL, vmcAttachMessage, NULL, NULL,
-    vmcMendMessage, vmcListenersMessage,
+    NULL, vmcRewritingForwardUp, vmcRewritingForwardUp, NULL, vmcAttachMessage, NULL, NULL,
+    vmcSavedImageMessage, vmcListenersMessage,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(calls) == VMC_RPC_ACTION_LAST);
 
 vmcFlowVerdict
-vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+vmcRewritingUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
 {
     return calls[procedure->callAction](session, procedure, message);
 }
 
 vmcFlowVerdict
-vmcDocumentsDown(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
+vmcRewritingDown(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
 {
     const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
     GByteArray *out = NULL;

@@ -15,7 +15,7 @@
 #include "proxy/session/session_priv.h"
 
 void
-vmcMendClear(vmcSession *session)
+vmcSavedImageClear(vmcSession *session)
 {
     g_clear_pointer(&session->mend.subject, g_byte_array_unref);
 }
@@ -49,9 +49,9 @@ mended(vmcSession *session, vmcXdrReader *reply)
     const char *bytes = vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length);
     g_autofree char *stock = bytes ? g_strndup(bytes, length) : NULL;
     g_autofree char *xml =
-        stock && vmcMentionRecord(stock) ? vmcDocumentsReverse(session, stock, NULL) : NULL;
+        stock && vmcMentionRecord(stock) ? vmcRewritingReverse(session, stock, NULL) : NULL;
 
-    return xml ? vmcDocumentsForward(session, xml, false) : NULL;
+    return xml ? vmcRewritingForward(session, xml, false) : NULL;
 }
 
 static void
@@ -154,14 +154,14 @@ static const struct {
 };
 
 vmcFlowVerdict
-vmcMendMessage(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+vmcSavedImageMessage(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
 {
-    vmcFlowVerdict verdict = vmcDocumentsForwardUp(session, procedure, message);
+    vmcFlowVerdict verdict = vmcRewritingForwardUp(session, procedure, message);
     vmcXdrReader reader;
 
     if (verdict != VMC_FLOW_PASS)
         return verdict;
-    vmcMendClear(session);
+    vmcSavedImageClear(session);
     vmcRpcPayload(*message, &reader);
     for (size_t i = 0; i < G_N_ELEMENTS(starts); i++) {
         if (starts[i].procedure == procedure->number)

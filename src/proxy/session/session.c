@@ -49,7 +49,7 @@ vmcSessionCall(vmcSession *session, GByteArray *call, vmcCallDone done)
     session->calling = true;
     session->trying = false;
     session->done = done;
-    vmcSinkInsert(session->toDaemon, call);
+    vmcWireWriterInsert(session->toDaemon, call);
     g_byte_array_unref(call);
     return VMC_FLOW_WAIT;
 }
@@ -73,7 +73,7 @@ vmcFlowVerdict
 vmcSessionAnswer(vmcSession *session, GByteArray *reply)
 {
     vmcRpcMessageFinish(reply);
-    vmcSinkInsert(session->toClient, reply);
+    vmcWireWriterInsert(session->toClient, reply);
     g_byte_array_unref(reply);
     vmcSessionDecide(session, VMC_FLOW_DROP);
     return VMC_FLOW_DROP;
@@ -122,7 +122,7 @@ passError(vmcSession *session, const GByteArray *reply)
     answer = vmcRpcMessageNew(&header);
     g_byte_array_append(answer, reply->data + VMC_RPC_HEADER_SIZE,
                         reply->len - VMC_RPC_HEADER_SIZE);
-    if (session->options->guard)
+    if (session->options->shared)
         answer = hideDetails(answer);
     vmcSessionAnswer(session, answer);
 }
@@ -156,7 +156,7 @@ takeVerdict(vmcSession *session, GByteArray **message)
         *message = g_steal_pointer(&session->replacement);
     }
     vmcAttachClear(session);
-    vmcMendClear(session);
+    vmcSavedImageClear(session);
     vmcGateForget(&session->gate);
     g_clear_pointer(&session->emulator, g_free);
     vmcEmulatorQueryClear(&session->query);
@@ -187,7 +187,7 @@ wantsUp(void *opaque, const vmcRpcHeader *header)
 
     if (isCall(header))
         session->lastSerial = header->serial;
-    return session->options->guard || isChangedUp(header);
+    return session->options->shared || isChangedUp(header);
 }
 
 static vmcFlowVerdict
@@ -201,13 +201,13 @@ wholeUp(void *opaque, const vmcRpcHeader *header, GByteArray **message)
     session->request = *header;
     session->decided = false;
     if (session->daemon < 0)
-        return vmcEarlyMessage(session, message);
-    if (session->options->guard) {
+        return vmcHandshakeMessage(session, message);
+    if (session->options->shared) {
         verdict = vmcGateUp(session, message);
         if (verdict != VMC_FLOW_PASS || !isChangedUp(header))
             return verdict;
     }
-    return vmcDocumentsUp(session, vmcRpcProcedureFind(header), message);
+    return vmcRewritingUp(session, vmcRpcProcedureFind(header), message);
 }
 
 /* Whether a message of the daemon's is looked into for its XML. */
@@ -239,7 +239,7 @@ wantsDown(void *opaque, const vmcRpcHeader *header)
 
     session->closed = session->closed || isFarewell(header);
     return isOurReply(session, header) || isChangedDown(header) ||
-           (session->options->guard && vmcGateWantsDown(session, header));
+           (session->options->shared && vmcGateWantsDown(session, header));
 }
 
 static vmcFlowVerdict
@@ -252,8 +252,8 @@ wholeDown(void *opaque, const vmcRpcHeader *header, GByteArray **message)
         return VMC_FLOW_DROP;
     }
     if (isChangedDown(header))
-        vmcDocumentsDown(session, header, message);
-    return session->options->guard ? vmcGateDown(session, header, message) : VMC_FLOW_PASS;
+        vmcRewritingDown(session, header, message);
+    return session->options->shared ? vmcGateDown(session, header, message) : VMC_FLOW_PASS;
 }
 
 static const vmcFlowHandler upHandler = { wantsUp, wholeUp };
@@ -265,10 +265,10 @@ vmcSessionConnect(vmcSession *session)
     session->daemon = vmcUpstreamConnect(&session->upstream);
     if (session->daemon < 0)
         return -1;
-    session->fromDaemon = vmcSourceNew(session->daemon);
-    session->toDaemon = vmcSinkNew(session->daemon);
+    session->fromDaemon = vmcWireReaderNew(session->daemon);
+    session->toDaemon = vmcWireWriterNew(session->daemon);
     session->down = vmcFlowNew(session->fromDaemon, session->toClient, NULL, &downHandler, session);
-    vmcFlowSetSink(session->up, session->toDaemon);
+    vmcFlowSetWriter(session->up, session->toDaemon);
     return 0;
 }
 
@@ -297,11 +297,11 @@ sessionInit(vmcSession *session, int in, int out, const vmcSessionOptions *optio
         .options = options, .upstream = options->upstream, .in = in, .out = out, .daemon = -1,
     };
     session->listeners = g_array_new(FALSE, FALSE, sizeof(vmcListener));
-    session->fromClient = vmcSourceNew(in);
-    session->toClient = vmcSinkNew(out);
+    session->fromClient = vmcWireReaderNew(in);
+    session->toClient = vmcWireWriterNew(out);
     session->up = vmcFlowNew(session->fromClient, NULL, session->toClient, &upHandler, session);
-    if (options->guard)
-        vmcFlowSetLimit(session->up, options->guard->policy->messageSize);
+    if (options->shared)
+        vmcFlowSetLimit(session->up, options->shared->policy->messageSize);
 }
 
 static void
@@ -309,14 +309,14 @@ sessionClear(vmcSession *session)
 {
     vmcFlowFree(session->up);
     vmcFlowFree(session->down);
-    vmcSourceFree(session->fromClient);
-    vmcSourceFree(session->fromDaemon);
-    vmcSinkFree(session->toClient);
-    vmcSinkFree(session->toDaemon);
+    vmcWireReaderFree(session->fromClient);
+    vmcWireReaderFree(session->fromDaemon);
+    vmcWireWriterFree(session->toClient);
+    vmcWireWriterFree(session->toDaemon);
     vmcFdClose(&session->daemon);
     g_clear_pointer(&session->replacement, g_byte_array_unref);
     vmcAttachClear(session);
-    vmcMendClear(session);
+    vmcSavedImageClear(session);
     vmcGateClear(&session->gate);
     g_clear_pointer(&session->listeners, g_array_unref);
     vmcEmulatorQueryClear(&session->query);
@@ -325,16 +325,16 @@ sessionClear(vmcSession *session)
 }
 
 static bool
-isReadable(const vmcSource *source, const vmcFlow *flow)
+isReadable(const vmcWireReader *source, const vmcFlow *flow)
 {
-    return source && !vmcSourceEnded(source) && !vmcSourceIsFull(source) &&
+    return source && !vmcWireReaderEnded(source) && !vmcWireReaderIsFull(source) &&
            !vmcFlowIsBlocked(flow) && !vmcFlowIsWaiting(flow);
 }
 
 static bool
-hasToWrite(const vmcSink *sink, const vmcFlow *flow)
+hasToWrite(const vmcWireWriter *sink, const vmcFlow *flow)
 {
-    return sink && (vmcSinkPending(sink) > 0 || (flow && vmcFlowIsStalled(flow)));
+    return sink && (vmcWireWriterPending(sink) > 0 || (flow && vmcFlowIsStalled(flow)));
 }
 
 /*
@@ -353,9 +353,9 @@ timeoutOf(const vmcSession *session)
 static void
 rest(vmcSession *session)
 {
-    vmcSourceRest(session->fromClient);
+    vmcWireReaderRest(session->fromClient);
     if (session->fromDaemon)
-        vmcSourceRest(session->fromDaemon);
+        vmcWireReaderRest(session->fromDaemon);
     malloc_trim(0);
 }
 
@@ -371,7 +371,7 @@ waitForEvents(vmcSession *session, struct pollfd *fds)
     fds[EVENT_OUT] = (struct pollfd){ .fd = -1 };
     fds[EVENT_DAEMON] = (struct pollfd){ .fd = session->daemon };
     if (isReadable(session->fromClient, session->up) &&
-        vmcSinkPending(session->toClient) < ANSWERS_HIGH)
+        vmcWireWriterPending(session->toClient) < ANSWERS_HIGH)
         fds[EVENT_IN] = (struct pollfd){ .fd = session->in, .events = POLLIN };
     /* Watched even with nothing to say: a client that is gone must be noticed. */
     if (hasToWrite(session->toClient, session->down))
@@ -401,10 +401,10 @@ fill(const vmcSession *session, const struct pollfd *fds)
 {
     const short readable = POLLIN | POLLHUP | POLLERR;
 
-    if ((fds[EVENT_IN].revents & readable) && vmcSourceFill(session->fromClient) < 0)
+    if ((fds[EVENT_IN].revents & readable) && vmcWireReaderFill(session->fromClient) < 0)
         return -1;
     if ((fds[EVENT_DAEMON].events & POLLIN) && (fds[EVENT_DAEMON].revents & readable) &&
-        vmcSourceFill(session->fromDaemon) < 0)
+        vmcWireReaderFill(session->fromDaemon) < 0)
         return -1;
     return 0;
 }
@@ -416,9 +416,9 @@ flushLast(vmcSession *session)
     vmcError error = *vmcErrorLast();
     g_autofree char *message = g_strdup(error.message);
 
-    vmcSinkFlush(session->toClient);
+    vmcWireWriterFlush(session->toClient);
     if (session->toDaemon)
-        vmcSinkFlush(session->toDaemon);
+        vmcWireWriterFlush(session->toDaemon);
     vmcErrorSet(error.domain, error.code, message);
 }
 
@@ -434,22 +434,22 @@ pump(vmcSession *session)
             flushLast(session);
             return -1;
         }
-        before = vmcSinkPending(session->toClient) +
-                 (session->toDaemon ? vmcSinkPending(session->toDaemon) : 0);
-        if (vmcSinkFlush(session->toClient) < 0 ||
-            (session->toDaemon && vmcSinkFlush(session->toDaemon) < 0))
+        before = vmcWireWriterPending(session->toClient) +
+                 (session->toDaemon ? vmcWireWriterPending(session->toDaemon) : 0);
+        if (vmcWireWriterFlush(session->toClient) < 0 ||
+            (session->toDaemon && vmcWireWriterFlush(session->toDaemon) < 0))
             return -1;
-        after = vmcSinkPending(session->toClient) +
-                (session->toDaemon ? vmcSinkPending(session->toDaemon) : 0);
+        after = vmcWireWriterPending(session->toClient) +
+                (session->toDaemon ? vmcWireWriterPending(session->toDaemon) : 0);
     } while (after < before);
     return 0;
 }
 
 /* Whether all that a side has said before its end has been passed on. */
 static bool
-isDrained(const vmcSource *source, const vmcSink *sink, const vmcFlow *flow)
+isDrained(const vmcWireReader *source, const vmcWireWriter *sink, const vmcFlow *flow)
 {
-    return source && vmcSourceEnded(source) && !hasToWrite(sink, flow);
+    return source && vmcWireReaderEnded(source) && !hasToWrite(sink, flow);
 }
 
 /*
@@ -461,7 +461,7 @@ isDrained(const vmcSource *source, const vmcSink *sink, const vmcFlow *flow)
 static bool
 isOver(vmcSession *session)
 {
-    if (vmcSinkIsBroken(session->toClient) ||
+    if (vmcWireWriterIsBroken(session->toClient) ||
         (session->closed && !hasToWrite(session->toClient, session->down)) ||
         isDrained(session->fromDaemon, session->toClient, session->down))
         return true;
@@ -510,7 +510,7 @@ runGuarded(vmcSession *session)
     if (vmcSessionConnect(session) < 0 || vmcIdentityDrop() < 0)
         return -1;
     ret = loop(session);
-    vmcGuardReport(session->options->guard, session->gate.name);
+    vmcPolicySharedReport(session->options->shared, session->gate.name);
     return ret;
 }
 
@@ -523,7 +523,7 @@ vmcSessionRun(int in, int out, const vmcSessionOptions *options)
     sessionInit(&session, in, out, options);
     setNonblocking(in);
     setNonblocking(out);
-    if (options->guard) {
+    if (options->shared) {
         ret = runGuarded(&session);
     } else {
         connectEarly(&session);

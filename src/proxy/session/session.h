@@ -11,8 +11,8 @@
 typedef struct {
     const char *emulatorDir;
     const char *schemaDir;
-    vmcUpstream upstream;       /* known, when there is a guard */
-    vmcGuard *guard;            /* the client is a guest; NULL: it is a user of the host's */
+    vmcUpstream upstream;       /* known, under a policy */
+    vmcPolicyShared *shared;    /* the client is a guest; NULL: it is a user of the host's */
 } vmcSessionOptions;
 
 /*

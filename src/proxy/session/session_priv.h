@@ -41,7 +41,7 @@ typedef struct {
     GByteArray *subject;        /* the start of each call about it: a domain, or a path */
     guint32 read;               /* the procedures that read and write its XML */
     guint32 write;
-} vmcMendJob;
+} vmcSavedImageJob;
 
 /* Who listens to devices that come and go; see listeners.c. */
 typedef struct {
@@ -59,10 +59,10 @@ struct _vmcSession {
     int in;                     /* the client */
     int out;
     int daemon;                 /* -1 until connected */
-    vmcSource *fromClient;
-    vmcSource *fromDaemon;
-    vmcSink *toClient;
-    vmcSink *toDaemon;
+    vmcWireReader *fromClient;
+    vmcWireReader *fromDaemon;
+    vmcWireWriter *toClient;
+    vmcWireWriter *toDaemon;
     vmcFlow *up;                /* client to daemon */
     vmcFlow *down;              /* daemon to client */
     bool resting;               /* nothing happens: what memory can be was given back */
@@ -88,7 +88,7 @@ struct _vmcSession {
     vmcEmulatorQuery query;
     char *emulator;             /* its answer, or NULL */
     vmcDeviceJob device;
-    vmcMendJob mend;
+    vmcSavedImageJob mend;
     GArray *listeners;          /* of vmcListener */
     vmcGate gate;               /* under a policy */
 
@@ -125,20 +125,20 @@ vmcFlowVerdict vmcSessionFail(vmcSession *session);
 int vmcSessionConnect(vmcSession *session);
 
 /* The client's messages before the daemon is known: see handshake.c. */
-vmcFlowVerdict vmcEarlyMessage(vmcSession *session, GByteArray **message);
+vmcFlowVerdict vmcHandshakeMessage(vmcSession *session, GByteArray **message);
 
 /* A message with XML, see rewriting.c: the client's, and the daemon's. */
-vmcFlowVerdict vmcDocumentsUp(vmcSession *session, const vmcRpcProcedure *procedure,
+vmcFlowVerdict vmcRewritingUp(vmcSession *session, const vmcRpcProcedure *procedure,
                               GByteArray **message);
-vmcFlowVerdict vmcDocumentsDown(vmcSession *session, const vmcRpcHeader *header,
+vmcFlowVerdict vmcRewritingDown(vmcSession *session, const vmcRpcHeader *header,
                                 GByteArray **message);
 
 /* The form of @xml for the daemon, or for the client (@live as in domain_rewrite.h). */
-char *vmcDocumentsForward(vmcSession *session, const char *xml, bool native);
-char *vmcDocumentsReverse(vmcSession *session, const char *xml, const GPtrArray *live);
+char *vmcRewritingForward(vmcSession *session, const char *xml, bool native);
+char *vmcRewritingReverse(vmcSession *session, const char *xml, const GPtrArray *live);
 
 /* The same for what is to be rewritten and no more. */
-vmcFlowVerdict vmcDocumentsForwardUp(vmcSession *session, const vmcRpcProcedure *procedure,
+vmcFlowVerdict vmcRewritingForwardUp(vmcSession *session, const vmcRpcProcedure *procedure,
                                      GByteArray **message);
 
 /*
@@ -149,10 +149,10 @@ vmcFlowVerdict vmcAttachMessage(vmcSession *session, const vmcRpcProcedure *proc
                                 GByteArray **message);
 void vmcAttachClear(vmcSession *session);
 
-/* vmcMendMessage: a start or a restore; see savedimage.c. vmcMendClear: forgets it. */
-vmcFlowVerdict vmcMendMessage(vmcSession *session, const vmcRpcProcedure *procedure,
-                              GByteArray **message);
-void vmcMendClear(vmcSession *session);
+/* vmcSavedImageMessage: a start or a restore; see savedimage.c. vmcSavedImageClear: forgets it. */
+vmcFlowVerdict vmcSavedImageMessage(vmcSession *session, const vmcRpcProcedure *procedure,
+                                    GByteArray **message);
+void vmcSavedImageClear(vmcSession *session);
 
 /*
  * vmcListenersMessage, vmcListenersReply: the client asks for events, or no

@@ -17,12 +17,12 @@
 
 #define VMC_FROM_THIS VIR_FROM_RPC
 
-/* As much may wait in the sink before the source is left alone. */
+/* As much may wait in the writer before the reader is left alone. */
 #define SINK_HIGH (128 * 1024)
 
 /*
  * Of a message that passes, a piece as large as this is sent from where it was
- * read; smaller ones are put together in the sink.
+ * read; smaller ones are put together in the writer.
  */
 #define DIRECT_SIZE (16 * 1024)
 
@@ -30,9 +30,9 @@
 #define EARLY_MAX (64 * 1024)
 
 struct _vmcFlow {
-    vmcSource *source;
-    vmcSink *sink;
-    const vmcSink *back;        /* where the handler's own messages go, or NULL */
+    vmcWireReader *reader;
+    vmcWireWriter *writer;
+    const vmcWireWriter *back;  /* where the handler's own messages go, or NULL */
     const vmcFlowHandler *handler;
     void *opaque;
     vmcRpcHeader header;
@@ -46,13 +46,13 @@ struct _vmcFlow {
 };
 
 vmcFlow *
-vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcSink *back,
+vmcFlowNew(vmcWireReader *reader, vmcWireWriter *writer, const vmcWireWriter *back,
            const vmcFlowHandler *handler, void *opaque)
 {
     vmcFlow *flow = g_new0(vmcFlow, 1);
 
-    flow->source = source;
-    flow->sink = sink;
+    flow->reader = reader;
+    flow->writer = writer;
     flow->back = back;
     flow->handler = handler;
     flow->opaque = opaque;
@@ -70,9 +70,9 @@ vmcFlowFree(vmcFlow *flow)
 }
 
 void
-vmcFlowSetSink(vmcFlow *flow, vmcSink *sink)
+vmcFlowSetWriter(vmcFlow *flow, vmcWireWriter *writer)
 {
-    flow->sink = sink;
+    flow->writer = writer;
 }
 
 void
@@ -95,8 +95,8 @@ isAtVerdict(const vmcFlow *flow)
 bool
 vmcFlowIsBlocked(const vmcFlow *flow)
 {
-    return flow->stalled || (flow->sink && vmcSinkPending(flow->sink) >= SINK_HIGH) ||
-           (isAtVerdict(flow) && flow->back && vmcSinkSize(flow->back) >= SINK_HIGH);
+    return flow->stalled || (flow->writer && vmcWireWriterPending(flow->writer) >= SINK_HIGH) ||
+           (isAtVerdict(flow) && flow->back && vmcWireWriterSize(flow->back) >= SINK_HIGH);
 }
 
 bool
@@ -148,7 +148,7 @@ static flowStep
 stepHeader(vmcFlow *flow)
 {
     size_t size;
-    const guint8 *bytes = vmcSourcePeek(flow->source, &size);
+    const guint8 *bytes = vmcWireReaderPeek(flow->reader, &size);
     flowStep step;
 
     if (size < VMC_RPC_HEADER_SIZE)
@@ -161,17 +161,17 @@ stepHeader(vmcFlow *flow)
     step = startFds(flow, bytes, size);
     if (step != STEP_ON)
         return step;
-    if (!flow->sink && flow->header.length > EARLY_MAX) {
+    if (!flow->writer && flow->header.length > EARLY_MAX) {
         vmcReportError(VIR_ERR_RPC, "a message of %u bytes before the connection is open",
                        flow->header.length);
         return STEP_FAILED;
     }
     flow->left = flow->header.length;
     flow->dropFds = false;
-    if (flow->handler->wants(flow->opaque, &flow->header) || !flow->sink)
+    if (flow->handler->wants(flow->opaque, &flow->header) || !flow->writer)
         flow->whole = g_byte_array_new();
     else
-        vmcSinkBegin(flow->sink);
+        vmcWireWriterBegin(flow->writer);
     return STEP_ON;
 }
 
@@ -180,11 +180,11 @@ static flowStep
 passBytes(vmcFlow *flow, const guint8 *bytes, size_t size, size_t *taken)
 {
     if (size < DIRECT_SIZE) {
-        vmcSinkAppend(flow->sink, bytes, size);
+        vmcWireWriterAppend(flow->writer, bytes, size);
         *taken = size;
         return STEP_ON;
     }
-    if (vmcSinkSend(flow->sink, bytes, size, taken) < 0)
+    if (vmcWireWriterSend(flow->writer, bytes, size, taken) < 0)
         return STEP_FAILED;
     flow->stalled = *taken < size;
     return flow->stalled ? STEP_STOP : STEP_ON;
@@ -195,7 +195,7 @@ static flowStep
 stepBytes(vmcFlow *flow)
 {
     size_t size;
-    const guint8 *bytes = vmcSourcePeek(flow->source, &size);
+    const guint8 *bytes = vmcWireReaderPeek(flow->reader, &size);
     size_t taken = 0;
     flowStep step = STEP_ON;
 
@@ -209,7 +209,7 @@ stepBytes(vmcFlow *flow)
         step = passBytes(flow, bytes, size, &taken);
     }
     flow->left -= taken;
-    vmcSourceConsume(flow->source, taken);
+    vmcWireReaderConsume(flow->reader, taken);
     return step;
 }
 
@@ -227,8 +227,8 @@ stepVerdict(vmcFlow *flow)
         return STEP_STOP;
     flow->dropFds = verdict == VMC_FLOW_DROP;
     if (verdict == VMC_FLOW_PASS) {
-        vmcSinkBegin(flow->sink);
-        vmcSinkAppend(flow->sink, flow->whole->data, flow->whole->len);
+        vmcWireWriterBegin(flow->writer);
+        vmcWireWriterAppend(flow->writer, flow->whole->data, flow->whole->len);
     }
     g_clear_pointer(&flow->whole, g_byte_array_unref);
     return STEP_ON;
@@ -239,14 +239,14 @@ static flowStep
 stepFd(vmcFlow *flow)
 {
     size_t size;
-    const guint8 *bytes = vmcSourcePeek(flow->source, &size);
+    const guint8 *bytes = vmcWireReaderPeek(flow->reader, &size);
     guint8 byte;
     int fd;
 
     if (size == 0)
         return STEP_STOP;
     byte = *bytes;
-    fd = vmcSourceTakeFd(flow->source);
+    fd = vmcWireReaderTakeFd(flow->reader);
     if (fd < 0) {
         vmcReportError(VIR_ERR_RPC, "%s", "a descriptor is missing after a message");
         return STEP_FAILED;
@@ -254,7 +254,7 @@ stepFd(vmcFlow *flow)
     if (flow->dropFds)
         vmcFdClose(&fd);
     else
-        vmcSinkAppendFd(flow->sink, byte, fd);
+        vmcWireWriterAppendFd(flow->writer, byte, fd);
     flow->fdsLeft--;
     return STEP_ON;
 }
@@ -273,8 +273,8 @@ step(vmcFlow *flow)
     else
         result = stepHeader(flow);
     if (result == STEP_ON && flow->left == 0 && !flow->whole && flow->fdsLeft == 0 &&
-        !flow->dropFds && flow->sink)
-        vmcSinkEnd(flow->sink);
+        !flow->dropFds && flow->writer)
+        vmcWireWriterEnd(flow->writer);
     return result;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One direction of a connection: takes messages off a source and passes them
- * to a sink as they come, byte for byte, except those that somebody wants to
+ * One direction of a connection: takes messages off a reader and passes them
+ * to a writer as they come, byte for byte, except those that somebody wants to
  * see whole. Keeps no more in memory than a buffer and one such message.
  */
 #pragma once
@@ -35,30 +35,30 @@ typedef struct _vmcFlow vmcFlow;
 
 /*
  * vmcFlowNew:
- * @source and @sink stay the caller's, as does @back, to which the handler may
- * insert messages: while it is full, no verdict is asked for. Without a sink
- * (NULL) nothing may pass, until vmcFlowSetSink() gives one.
+ * @reader and @writer stay the caller's, as does @back, to which the handler may
+ * insert messages: while it is full, no verdict is asked for. Without a writer
+ * (NULL) nothing may pass, until vmcFlowSetWriter() gives one.
  */
-vmcFlow *vmcFlowNew(vmcSource *source, vmcSink *sink, const vmcSink *back,
+vmcFlow *vmcFlowNew(vmcWireReader *reader, vmcWireWriter *writer, const vmcWireWriter *back,
                     const vmcFlowHandler *handler, void *opaque);
 void vmcFlowFree(vmcFlow *flow);
-void vmcFlowSetSink(vmcFlow *flow, vmcSink *sink);
+void vmcFlowSetWriter(vmcFlow *flow, vmcWireWriter *writer);
 
 /* vmcFlowSetLimit: no message may be longer than @bytes; VMC_RPC_MESSAGE_MAX else. */
 void vmcFlowSetLimit(vmcFlow *flow, size_t bytes);
 
 /*
  * vmcFlowRun:
- * Passes on what the source has, as long as the sink has room. Returns 0, or
+ * Passes on what the reader has, as long as the writer has room. Returns 0, or
  * -1 with an error when the peer's bytes are no messages: nothing that follows
  * can be trusted then.
  */
 int vmcFlowRun(vmcFlow *flow);
 
 /*
- * vmcFlowIsBlocked: whether a sink is so full that the source must wait.
- * vmcFlowIsStalled: whether the source holds bytes that go on as soon as the
- * sink's peer takes some.
+ * vmcFlowIsBlocked: whether a writer is so full that the reader must wait.
+ * vmcFlowIsStalled: whether the reader holds bytes that go on as soon as the
+ * writer's peer takes some.
  * vmcFlowIsWaiting: whether a verdict is outstanding.
  */
 bool vmcFlowIsBlocked(const vmcFlow *flow);

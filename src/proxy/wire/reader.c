@@ -29,7 +29,7 @@ typedef struct {
     int fd;
 } sourceFd;
 
-struct _vmcSource {
+struct _vmcWireReader {
     int fd;
     bool isSocket;
     bool ended;
@@ -55,41 +55,41 @@ isSocket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
 }
 
-vmcSource *
-vmcSourceNew(int fd)
+vmcWireReader *
+vmcWireReaderNew(int fd)
 {
-    vmcSource *source = g_new0(vmcSource, 1);
+    vmcWireReader *reader = g_new0(vmcWireReader, 1);
 
-    source->fd = fd;
-    source->isSocket = isSocket(fd);
-    source->fds = g_array_new(FALSE, FALSE, sizeof(sourceFd));
-    g_array_set_clear_func(source->fds, sourceFdClear);
-    return source;
+    reader->fd = fd;
+    reader->isSocket = isSocket(fd);
+    reader->fds = g_array_new(FALSE, FALSE, sizeof(sourceFd));
+    g_array_set_clear_func(reader->fds, sourceFdClear);
+    return reader;
 }
 
 void
-vmcSourceFree(vmcSource *source)
+vmcWireReaderFree(vmcWireReader *reader)
 {
-    if (!source)
+    if (!reader)
         return;
-    g_array_unref(source->fds);
-    g_free(source->buffer);
-    g_free(source);
+    g_array_unref(reader->fds);
+    g_free(reader->buffer);
+    g_free(reader);
 }
 
 static void
-compact(vmcSource *source)
+compact(vmcWireReader *reader)
 {
-    if (source->start == 0)
+    if (reader->start == 0)
         return;
-    memmove(source->buffer, source->buffer + source->start, source->end - source->start);
-    source->end -= source->start;
-    source->start = 0;
+    memmove(reader->buffer, reader->buffer + reader->start, reader->end - reader->start);
+    reader->end -= reader->start;
+    reader->start = 0;
 }
 
 /* Keeps the descriptors of a message; of more than can be meant, none. */
 static void
-takeControl(vmcSource *source, struct msghdr *message, guint64 at)
+takeControl(vmcWireReader *reader, struct msghdr *message, guint64 at)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
         size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -99,8 +99,8 @@ takeControl(vmcSource *source, struct msghdr *message, guint64 at)
             continue;
         for (size_t i = 0; i < n; i++) {
             memcpy(&element.fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (source->fds->len < VMC_RPC_FDS_MAX)
-                g_array_append_val(source->fds, element);
+            if (reader->fds->len < VMC_RPC_FDS_MAX)
+                g_array_append_val(reader->fds, element);
             else
                 vmcFdClose(&element.fd);
         }
@@ -108,7 +108,7 @@ takeControl(vmcSource *source, struct msghdr *message, guint64 at)
 }
 
 static ssize_t
-receive(vmcSource *source, guint8 *buffer, size_t size)
+receive(vmcWireReader *reader, guint8 *buffer, size_t size)
 {
     union {
         char bytes[CMSG_SPACE(VMC_RPC_FDS_MAX * sizeof(int))];
@@ -119,36 +119,36 @@ receive(vmcSource *source, guint8 *buffer, size_t size)
         .msg_iov = &iov, .msg_iovlen = 1,
         .msg_control = &control, .msg_controllen = sizeof(control),
     };
-    ssize_t n = recvmsg(source->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t n = recvmsg(reader->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
     if (n > 0)
-        takeControl(source, &message, source->consumed + source->end + n - 1);
+        takeControl(reader, &message, reader->consumed + reader->end + n - 1);
     return n;
 }
 
 int
-vmcSourceFill(vmcSource *source)
+vmcWireReaderFill(vmcWireReader *reader)
 {
     ssize_t n;
 
-    if (!source->buffer)
-        source->buffer = g_malloc(BUFFER_SIZE);
-    compact(source);
-    if (source->ended || source->end == BUFFER_SIZE)
+    if (!reader->buffer)
+        reader->buffer = g_malloc(BUFFER_SIZE);
+    compact(reader);
+    if (reader->ended || reader->end == BUFFER_SIZE)
         return 0;
     do {
-        n = source->isSocket
-            ? receive(source, source->buffer + source->end, BUFFER_SIZE - source->end)
-            : read(source->fd, source->buffer + source->end, BUFFER_SIZE - source->end);
+        n = reader->isSocket
+            ? receive(reader, reader->buffer + reader->end, BUFFER_SIZE - reader->end)
+            : read(reader->fd, reader->buffer + reader->end, BUFFER_SIZE - reader->end);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
-        source->end += n;
+        reader->end += n;
         return 0;
     }
     if (n < 0 && errno == EAGAIN)
         return 0;
     if (n == 0 || errno == ECONNRESET || errno == EPIPE) {
-        source->ended = true;
+        reader->ended = true;
         return 0;
     }
     vmcReportSystemError(errno, "%s", "cannot read from a peer");
@@ -156,64 +156,64 @@ vmcSourceFill(vmcSource *source)
 }
 
 void
-vmcSourceRest(vmcSource *source)
+vmcWireReaderRest(vmcWireReader *reader)
 {
-    if (source->start == source->end)
-        g_clear_pointer(&source->buffer, g_free);
+    if (reader->start == reader->end)
+        g_clear_pointer(&reader->buffer, g_free);
 }
 
 bool
-vmcSourceIsFull(const vmcSource *source)
+vmcWireReaderIsFull(const vmcWireReader *reader)
 {
-    return source->end - source->start == BUFFER_SIZE;
+    return reader->end - reader->start == BUFFER_SIZE;
 }
 
 bool
-vmcSourceEnded(const vmcSource *source)
+vmcWireReaderEnded(const vmcWireReader *reader)
 {
-    return source->ended;
+    return reader->ended;
 }
 
 const guint8 *
-vmcSourcePeek(const vmcSource *source, size_t *size)
+vmcWireReaderPeek(const vmcWireReader *reader, size_t *size)
 {
-    *size = source->end - source->start;
-    return *size > 0 ? source->buffer + source->start : NULL;
+    *size = reader->end - reader->start;
+    return *size > 0 ? reader->buffer + reader->start : NULL;
 }
 
 /* Closes the descriptors of all bytes that were consumed. */
 static void
-dropFds(vmcSource *source)
+dropFds(vmcWireReader *reader)
 {
     guint n = 0;
 
-    while (n < source->fds->len && g_array_index(source->fds, sourceFd, n).at < source->consumed)
+    while (n < reader->fds->len && g_array_index(reader->fds, sourceFd, n).at < reader->consumed)
         n++;
     if (n > 0)
-        g_array_remove_range(source->fds, 0, n);
+        g_array_remove_range(reader->fds, 0, n);
 }
 
 void
-vmcSourceConsume(vmcSource *source, size_t size)
+vmcWireReaderConsume(vmcWireReader *reader, size_t size)
 {
-    source->start += size;
-    source->consumed += size;
-    if (source->start == source->end)
-        source->start = source->end = 0;
-    dropFds(source);
+    reader->start += size;
+    reader->consumed += size;
+    if (reader->start == reader->end)
+        reader->start = reader->end = 0;
+    dropFds(reader);
 }
 
 int
-vmcSourceTakeFd(vmcSource *source)
+vmcWireReaderTakeFd(vmcWireReader *reader)
 {
     int fd = -1;
 
-    if (source->fds->len > 0) {
-        sourceFd *first = &g_array_index(source->fds, sourceFd, 0);
+    if (reader->fds->len > 0) {
+        sourceFd *first = &g_array_index(reader->fds, sourceFd, 0);
 
-        if (first->at == source->consumed)
+        if (first->at == reader->consumed)
             fd = vmcFdSteal(&first->fd);
     }
-    vmcSourceConsume(source, 1);
+    vmcWireReaderConsume(reader, 1);
     return fd;
 }

@@ -10,44 +10,44 @@
 
 #include <glib.h>
 
-typedef struct _vmcSource vmcSource;
+typedef struct _vmcWireReader vmcWireReader;
 
-/* vmcSourceNew: reads from @fd, a socket or pipe that stays the caller's. */
-vmcSource *vmcSourceNew(int fd);
+/* vmcWireReaderNew: reads from @fd, a socket or pipe that stays the caller's. */
+vmcWireReader *vmcWireReaderNew(int fd);
 
-/* vmcSourceFree: closes the descriptors that nobody took. NULL is accepted. */
-void vmcSourceFree(vmcSource *source);
+/* vmcWireReaderFree: closes the descriptors that nobody took. NULL is accepted. */
+void vmcWireReaderFree(vmcWireReader *reader);
 
 /*
- * vmcSourceFill:
+ * vmcWireReaderFill:
  * Reads once, without waiting, as much as there is room for. Returns 0, or -1
  * with an error; what a lost connection gives is the end of the file.
  */
-int vmcSourceFill(vmcSource *source);
+int vmcWireReaderFill(vmcWireReader *reader);
 
-/* vmcSourceRest: gives back what memory is not needed before the next vmcSourceFill(). */
-void vmcSourceRest(vmcSource *source);
+/* vmcWireReaderRest: gives back what memory is not needed before the next vmcWireReaderFill(). */
+void vmcWireReaderRest(vmcWireReader *reader);
 
-/* vmcSourceIsFull: whether there is no room to read into. */
-bool vmcSourceIsFull(const vmcSource *source);
+/* vmcWireReaderIsFull: whether there is no room to read into. */
+bool vmcWireReaderIsFull(const vmcWireReader *reader);
 
-/* vmcSourceEnded: whether the peer has said its last byte (some may be unread). */
-bool vmcSourceEnded(const vmcSource *source);
+/* vmcWireReaderEnded: whether the peer has said its last byte (some may be unread). */
+bool vmcWireReaderEnded(const vmcWireReader *reader);
 
 /*
- * vmcSourcePeek: what has been read, valid until the next call; its length in
+ * vmcWireReaderPeek: what has been read, valid until the next call; its length in
  * @size. NULL when that is 0.
  */
-const guint8 *vmcSourcePeek(const vmcSource *source, size_t *size);
+const guint8 *vmcWireReaderPeek(const vmcWireReader *reader, size_t *size);
 
 /*
- * vmcSourceConsume: passes over @size bytes that were peeked at. Descriptors
+ * vmcWireReaderConsume: passes over @size bytes that were peeked at. Descriptors
  * that came with them are closed: nobody expected them.
  */
-void vmcSourceConsume(vmcSource *source, size_t size);
+void vmcWireReaderConsume(vmcWireReader *reader, size_t size);
 
 /*
- * vmcSourceTakeFd: passes over one byte that was peeked at and returns the
+ * vmcWireReaderTakeFd: passes over one byte that was peeked at and returns the
  * descriptor that came with it, which the caller closes, or -1.
  */
-int vmcSourceTakeFd(vmcSource *source);
+int vmcWireReaderTakeFd(vmcWireReader *reader);

@@ -25,7 +25,7 @@ typedef struct {
     int fd;
 } sinkFd;
 
-struct _vmcSink {
+struct _vmcWireWriter {
     int fd;
     bool passing;               /* inside a message that is not ours */
     bool broken;                /* the peer is gone: nothing is kept any more */
@@ -41,76 +41,76 @@ sinkFdClear(void *element)
     vmcFdClose(&((sinkFd *)element)->fd);
 }
 
-vmcSink *
-vmcSinkNew(int fd)
+vmcWireWriter *
+vmcWireWriterNew(int fd)
 {
-    vmcSink *sink = g_new0(vmcSink, 1);
+    vmcWireWriter *writer = g_new0(vmcWireWriter, 1);
 
-    sink->fd = fd;
-    sink->buffer = g_byte_array_new();
-    sink->inserted = g_byte_array_new();
-    sink->fds = g_array_new(FALSE, FALSE, sizeof(sinkFd));
-    g_array_set_clear_func(sink->fds, sinkFdClear);
-    return sink;
+    writer->fd = fd;
+    writer->buffer = g_byte_array_new();
+    writer->inserted = g_byte_array_new();
+    writer->fds = g_array_new(FALSE, FALSE, sizeof(sinkFd));
+    g_array_set_clear_func(writer->fds, sinkFdClear);
+    return writer;
 }
 
 void
-vmcSinkFree(vmcSink *sink)
+vmcWireWriterFree(vmcWireWriter *writer)
 {
-    if (!sink)
+    if (!writer)
         return;
-    g_byte_array_unref(sink->buffer);
-    g_byte_array_unref(sink->inserted);
-    g_array_unref(sink->fds);
-    g_free(sink);
+    g_byte_array_unref(writer->buffer);
+    g_byte_array_unref(writer->inserted);
+    g_array_unref(writer->fds);
+    g_free(writer);
 }
 
 void
-vmcSinkBegin(vmcSink *sink)
+vmcWireWriterBegin(vmcWireWriter *writer)
 {
-    sink->passing = true;
+    writer->passing = true;
 }
 
 void
-vmcSinkAppend(vmcSink *sink, const guint8 *bytes, size_t size)
+vmcWireWriterAppend(vmcWireWriter *writer, const guint8 *bytes, size_t size)
 {
-    g_byte_array_append(sink->buffer, bytes, size);
+    g_byte_array_append(writer->buffer, bytes, size);
 }
 
 void
-vmcSinkAppendFd(vmcSink *sink, guint8 byte, int fd)
+vmcWireWriterAppendFd(vmcWireWriter *writer, guint8 byte, int fd)
 {
-    sinkFd element = { .at = sink->buffer->len, .fd = fd };
+    sinkFd element = { .at = writer->buffer->len, .fd = fd };
 
-    g_array_append_val(sink->fds, element);
-    vmcSinkAppend(sink, &byte, 1);
+    g_array_append_val(writer->fds, element);
+    vmcWireWriterAppend(writer, &byte, 1);
 }
 
 void
-vmcSinkEnd(vmcSink *sink)
+vmcWireWriterEnd(vmcWireWriter *writer)
 {
-    sink->passing = false;
-    vmcSinkAppend(sink, sink->inserted->data, sink->inserted->len);
-    g_byte_array_set_size(sink->inserted, 0);
+    writer->passing = false;
+    vmcWireWriterAppend(writer, writer->inserted->data, writer->inserted->len);
+    g_byte_array_set_size(writer->inserted, 0);
 }
 
 void
-vmcSinkInsert(vmcSink *sink, const GByteArray *message)
+vmcWireWriterInsert(vmcWireWriter *writer, const GByteArray *message)
 {
-    g_byte_array_append(sink->passing ? sink->inserted : sink->buffer,
+    g_byte_array_append(writer->passing ? writer->inserted : writer->buffer,
                         message->data, message->len);
 }
 
 size_t
-vmcSinkPending(const vmcSink *sink)
+vmcWireWriterPending(const vmcWireWriter *writer)
 {
-    return sink->buffer->len - sink->start;
+    return writer->buffer->len - writer->start;
 }
 
 size_t
-vmcSinkSize(const vmcSink *sink)
+vmcWireWriterSize(const vmcWireWriter *writer)
 {
-    return vmcSinkPending(sink) + sink->inserted->len;
+    return vmcWireWriterPending(writer) + writer->inserted->len;
 }
 
 static ssize_t
@@ -144,98 +144,98 @@ sendBytes(int fd, const guint8 *bytes, size_t size)
 
 /* Sends what can go in one piece: bytes up to a descriptor, or one with its byte. */
 static ssize_t
-sendPiece(vmcSink *sink)
+sendPiece(vmcWireWriter *writer)
 {
-    const guint8 *bytes = sink->buffer->data + sink->start;
+    const guint8 *bytes = writer->buffer->data + writer->start;
     const sinkFd *first;
     ssize_t n;
 
-    if (sink->fds->len == 0)
-        return sendBytes(sink->fd, bytes, sink->buffer->len - sink->start);
-    first = &g_array_index(sink->fds, sinkFd, 0);
-    if (first->at > sink->start)
-        return sendBytes(sink->fd, bytes, first->at - sink->start);
-    n = sendFd(sink->fd, bytes, first->fd);
+    if (writer->fds->len == 0)
+        return sendBytes(writer->fd, bytes, writer->buffer->len - writer->start);
+    first = &g_array_index(writer->fds, sinkFd, 0);
+    if (first->at > writer->start)
+        return sendBytes(writer->fd, bytes, first->at - writer->start);
+    n = sendFd(writer->fd, bytes, first->fd);
     if (n > 0)
-        g_array_remove_index(sink->fds, 0);
+        g_array_remove_index(writer->fds, 0);
     return n;
 }
 
 static void
-reset(vmcSink *sink)
+reset(vmcWireWriter *writer)
 {
-    bool large = sink->buffer->len > KEEP_SIZE;
+    bool large = writer->buffer->len > KEEP_SIZE;
 
-    sink->start = 0;
-    g_array_set_size(sink->fds, 0);
-    g_byte_array_set_size(sink->buffer, 0);
+    writer->start = 0;
+    g_array_set_size(writer->fds, 0);
+    g_byte_array_set_size(writer->buffer, 0);
     if (large) {
-        g_byte_array_unref(sink->buffer);
-        sink->buffer = g_byte_array_new();
+        g_byte_array_unref(writer->buffer);
+        writer->buffer = g_byte_array_new();
     }
 }
 
 /* Moves what is unsent to the front, before much is in front of it. */
 static void
-compact(vmcSink *sink)
+compact(vmcWireWriter *writer)
 {
-    if (sink->start < KEEP_SIZE)
+    if (writer->start < KEEP_SIZE)
         return;
-    for (guint i = 0; i < sink->fds->len; i++)
-        g_array_index(sink->fds, sinkFd, i).at -= sink->start;
-    g_byte_array_remove_range(sink->buffer, 0, sink->start);
-    sink->start = 0;
+    for (guint i = 0; i < writer->fds->len; i++)
+        g_array_index(writer->fds, sinkFd, i).at -= writer->start;
+    g_byte_array_remove_range(writer->buffer, 0, writer->start);
+    writer->start = 0;
 }
 
 bool
-vmcSinkIsBroken(const vmcSink *sink)
+vmcWireWriterIsBroken(const vmcWireWriter *writer)
 {
-    return sink->broken;
+    return writer->broken;
 }
 
 /* After a write failed: 0 when the peer takes nothing now, or is gone. */
 static int
-judge(vmcSink *sink)
+judge(vmcWireWriter *writer)
 {
     if (errno == EAGAIN || errno == EINTR)
         return 0;
-    sink->broken = errno == EPIPE || errno == ECONNRESET;
-    if (sink->broken)
+    writer->broken = errno == EPIPE || errno == ECONNRESET;
+    if (writer->broken)
         return 0;
     vmcReportSystemError(errno, "%s", "cannot write to a peer");
     return -1;
 }
 
 int
-vmcSinkSend(vmcSink *sink, const guint8 *bytes, size_t size, size_t *sent)
+vmcWireWriterSend(vmcWireWriter *writer, const guint8 *bytes, size_t size, size_t *sent)
 {
     ssize_t n = 0;
     int ret = 0;
 
-    if (!sink->broken && sink->start == sink->buffer->len) {
-        n = sendBytes(sink->fd, bytes, size);
-        ret = n < 0 ? judge(sink) : 0;
+    if (!writer->broken && writer->start == writer->buffer->len) {
+        n = sendBytes(writer->fd, bytes, size);
+        ret = n < 0 ? judge(writer) : 0;
     }
-    *sent = sink->broken ? size : n > 0 ? (size_t)n : 0;
+    *sent = writer->broken ? size : n > 0 ? (size_t)n : 0;
     return ret;
 }
 
 int
-vmcSinkFlush(vmcSink *sink)
+vmcWireWriterFlush(vmcWireWriter *writer)
 {
-    while (!sink->broken && sink->start < sink->buffer->len) {
-        ssize_t n = sendPiece(sink);
+    while (!writer->broken && writer->start < writer->buffer->len) {
+        ssize_t n = sendPiece(writer);
 
         if (n > 0) {
-            sink->start += n;
-        } else if (judge(sink) < 0) {
+            writer->start += n;
+        } else if (judge(writer) < 0) {
             return -1;
-        } else if (!sink->broken) {
-            compact(sink);
+        } else if (!writer->broken) {
+            compact(writer);
             return 0;
         }
     }
-    if (sink->start > 0 || sink->broken)
-        reset(sink);
+    if (writer->start > 0 || writer->broken)
+        reset(writer);
     return 0;
 }

@@ -11,47 +11,47 @@
 
 #include <glib.h>
 
-typedef struct _vmcSink vmcSink;
+typedef struct _vmcWireWriter vmcWireWriter;
 
-/* vmcSinkNew: writes to @fd, a socket or pipe that stays the caller's. */
-vmcSink *vmcSinkNew(int fd);
+/* vmcWireWriterNew: writes to @fd, a socket or pipe that stays the caller's. */
+vmcWireWriter *vmcWireWriterNew(int fd);
 
-/* vmcSinkFree: closes the descriptors that were not sent. NULL is accepted. */
-void vmcSinkFree(vmcSink *sink);
+/* vmcWireWriterFree: closes the descriptors that were not sent. NULL is accepted. */
+void vmcWireWriterFree(vmcWireWriter *writer);
 
 /*
- * vmcSinkBegin, vmcSinkAppend, vmcSinkAppendFd, vmcSinkEnd:
+ * vmcWireWriterBegin, vmcWireWriterAppend, vmcWireWriterAppendFd, vmcWireWriterEnd:
  * A message that passes through: its pieces, then each of its descriptors,
- * which the sink takes over, with the byte that it was sent with.
+ * which the writer takes over, with the byte that it was sent with.
  */
-void vmcSinkBegin(vmcSink *sink);
-void vmcSinkAppend(vmcSink *sink, const guint8 *bytes, size_t size);
-void vmcSinkAppendFd(vmcSink *sink, guint8 byte, int fd);
-void vmcSinkEnd(vmcSink *sink);
+void vmcWireWriterBegin(vmcWireWriter *writer);
+void vmcWireWriterAppend(vmcWireWriter *writer, const guint8 *bytes, size_t size);
+void vmcWireWriterAppendFd(vmcWireWriter *writer, guint8 byte, int fd);
+void vmcWireWriterEnd(vmcWireWriter *writer);
 
 /*
- * vmcSinkSend:
+ * vmcWireWriterSend:
  * Sends of a piece of such a message what the peer takes now, without keeping
  * any of it; none while other bytes wait. *@sent says how much that was: all,
  * when the peer is gone. Returns 0, or -1 with an error.
  */
-int vmcSinkSend(vmcSink *sink, const guint8 *bytes, size_t size, size_t *sent);
+int vmcWireWriterSend(vmcWireWriter *writer, const guint8 *bytes, size_t size, size_t *sent);
 
-/* vmcSinkInsert: a whole message, after the one that is passing through. */
-void vmcSinkInsert(vmcSink *sink, const GByteArray *message);
+/* vmcWireWriterInsert: a whole message, after the one that is passing through. */
+void vmcWireWriterInsert(vmcWireWriter *writer, const GByteArray *message);
 
 /*
- * vmcSinkPending: how many bytes could go, if the peer took them.
- * vmcSinkSize: the same with the messages of our own whose turn has not come.
+ * vmcWireWriterPending: how many bytes could go, if the peer took them.
+ * vmcWireWriterSize: the same with the messages of our own whose turn has not come.
  */
-size_t vmcSinkPending(const vmcSink *sink);
-size_t vmcSinkSize(const vmcSink *sink);
+size_t vmcWireWriterPending(const vmcWireWriter *writer);
+size_t vmcWireWriterSize(const vmcWireWriter *writer);
 
 /*
- * vmcSinkFlush: writes without waiting what the peer takes. Returns 0, or -1
+ * vmcWireWriterFlush: writes without waiting what the peer takes. Returns 0, or -1
  * with an error. What is for a peer that is gone is lost, without one.
  */
-int vmcSinkFlush(vmcSink *sink);
+int vmcWireWriterFlush(vmcWireWriter *writer);
 
-/* vmcSinkIsBroken: whether the peer is gone. */
-bool vmcSinkIsBroken(const vmcSink *sink);
+/* vmcWireWriterIsBroken: whether the peer is gone. */
+bool vmcWireWriterIsBroken(const vmcWireWriter *writer);
