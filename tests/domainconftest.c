@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/domain_conf.h"
+#include "conf/domain_validate.h"
 #include "conf/xml.h"
 #include "util/error.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Character devices as XML, and the rules that hold across the devices of a
- * domain. One parser and one formatter serve <serial>, <parallel>, <console>,
- * <channel> and <vmchannel>.
+ * Character devices as XML, and the devices of a domain that channels have to
+ * do with. One parser and one formatter serve <serial>, <parallel>, <console>,
+ * <channel> and <vmchannel>. The rules across devices: conf/domain_validate.h.
  *
  * Pure: opens nothing, starts nothing.
  */
@@ -102,11 +102,3 @@ vmcDomainDef *vmcDomainDefParse(xmlNodePtr domain);
 
 /* vmcDomainDefIsOurs: whether it has a channel or the NIC that carries them. */
 bool vmcDomainDefIsOurs(const vmcDomainDef *def);
-
-/*
- * vmcDomainDefValidate:
- * Checks what no channel can check by itself: address:port is unique, none
- * binds what another device binds or has its alias, addresses are in the
- * network, and at most one NIC. Returns 0, or -1 with an error.
- */
-int vmcDomainDefValidate(const vmcDomainDef *def);

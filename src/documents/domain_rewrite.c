@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "conf/domain_validate.h"
 #include "conf/xml.h"
 #include "documents/domain_mention.h"
 #include "documents/domain_stock.h"
