@@ -28,8 +28,8 @@ casePath(const char *name, const char *suffix)
 static void
 checkSettled(const char *stock, const char *back)
 {
-    g_autofree char *stockAgain = vmcDomainRewriteForward(stock, &options);
-    g_autofree char *backStock = vmcDomainRewriteForward(back, &options);
+    g_autofree char *stockAgain = vmcRewriteText(vmcDomainRewriteForward(stock, &options));
+    g_autofree char *backStock = vmcRewriteText(vmcDomainRewriteForward(back, &options));
     g_autofree char *backAgain = NULL;
 
     g_assert_cmpstr(stockAgain, ==, stock);
@@ -52,7 +52,7 @@ testCase(gconstpointer data)
     g_autofree char *error = NULL;
 
     vmcErrorReset();
-    stock = vmcDomainRewriteForward(xml, &options);
+    stock = vmcRewriteText(vmcDomainRewriteForward(xml, &options));
     if (!stock)
         error = g_strconcat(vmcErrorLast()->message, "\n", NULL);
     testCompareFile(error, errorPath);

@@ -42,7 +42,7 @@ testWithoutNic(void)
 
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *xml = golden(names[i]);
-        g_autofree char *stock = vmcDomainRewriteForward(xml, &without);
+        g_autofree char *stock = vmcRewriteText(vmcDomainRewriteForward(xml, &without));
 
         g_assert_nonnull(stock);
         g_assert_null(strstr(stock, "<interface"));
@@ -70,7 +70,7 @@ testNetworkWithoutNic(void)
 {
     const vmcRewriteOptions without = { .emulatorDir = DIR, .withoutNic = true };
     g_autofree char *xml = golden("nic-ip-without-channels.xml");
-    g_autofree char *stock = vmcDomainRewriteForward(xml, &without);
+    g_autofree char *stock = vmcRewriteText(vmcDomainRewriteForward(xml, &without));
     g_autofree char *back = NULL;
 
     g_assert_nonnull(strstr(stock, "network=192.168.77.5/28"));
@@ -108,7 +108,7 @@ testEmulator(void)
             "  </devices>\n</domain>\n", emulators[row].arch, written[i % G_N_ELEMENTS(written)]);
         g_autofree char *expected = g_strdup_printf("<emulator>" DIR "%s</emulator>",
                                                     emulators[row].emulator);
-        g_autofree char *stock = vmcDomainRewriteForward(xml, &given);
+        g_autofree char *stock = vmcRewriteText(vmcDomainRewriteForward(xml, &given));
         g_autofree char *back = NULL;
 
         g_assert_nonnull(stock);
@@ -117,6 +117,59 @@ testEmulator(void)
         g_assert_null(strstr(back, DIR));
         g_assert_nonnull(strstr(back, emulators[row].emulator));
     }
+}
+
+#define DOMAIN_GUESSED(os, emulator, device) \
+    "<domain type='kvm'>" os "<devices>" emulator device "</devices></domain>"
+
+static const struct {
+    const char *xml;
+    bool guessed;
+    const char *virtType;
+    const char *arch;
+    const char *machine;
+} guesses[] = {
+    { DOMAIN_GUESSED("<os><type arch='x86_64' machine='q35'>hvm</type></os>", "",
+                     "<interface type='vmchannel'/>"), true, "kvm", "x86_64", "q35" },
+    /* Nothing to guess by: the rewriting fails, and says all the same what it lacks. */
+    { DOMAIN_GUESSED("", "<emulator> </emulator>", "<interface type='vmchannel'/>"),
+      true, "kvm", NULL, NULL },
+    { DOMAIN_GUESSED("<os><type arch='x86_64'>hvm</type></os>", "",
+                     "<channel type='null'>"
+                     "<target type='guestf&#119;d' address='10.0.2.4' port='1'/></channel>"),
+      true, "kvm", "x86_64", NULL },
+    { DOMAIN_GUESSED("<os><type arch='x86_64'>hvm</type></os>", "",
+                     "<interface type='vmch&#97;nnel'/>"), true, "kvm", "x86_64", NULL },
+    /* In a document of several, the first that lacks one. */
+    { "<domainsnapshot>"
+      DOMAIN_GUESSED("", "<emulator>/q</emulator>", "<interface type='vmchannel'/>")
+      "<inactiveDomain type='qemu'><os><type arch='i686'>hvm</type></os><devices>"
+      "<interface type='vmchannel'/></devices></inactiveDomain></domainsnapshot>",
+      true, "qemu", "i686", NULL },
+    { DOMAIN_GUESSED("", "<emulator>/q</emulator>", "<interface type='vmchannel'/>"),
+      false, NULL, NULL, NULL },
+    { DOMAIN_GUESSED("", "", "<interface type='user'/>"), false, NULL, NULL, NULL },
+    { DOMAIN_GUESSED("", "", "<interface type='us&#101;r'/>"), false, NULL, NULL, NULL },
+};
+
+/* The proxy asks the daemon only where something was guessed. */
+static void
+testEmulatorGuessed(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(guesses); i++) {
+        const vmcRewriteOptions given = { .emulatorDir = DIR, .emulator = "/q" };
+        g_auto(vmcRewriteResult) result = vmcDomainRewriteForward(guesses[i].xml, &options);
+        g_auto(vmcRewriteResult) told = vmcDomainRewriteForward(guesses[i].xml, &given);
+
+        g_assert_true(result.emulatorGuessed == guesses[i].guessed);
+        g_assert_cmpstr(result.query.virtType, ==, guesses[i].virtType);
+        g_assert_cmpstr(result.query.arch, ==, guesses[i].arch);
+        g_assert_cmpstr(result.query.machine, ==, guesses[i].machine);
+        g_assert_true(!result.text == (guesses[i].guessed && !guesses[i].arch));
+        g_assert_nonnull(told.text);
+        g_assert_false(told.emulatorGuessed);
+    }
+    vmcErrorReset();
 }
 
 /* An emulator path in other characters than ours is unwrapped all the same. */
@@ -153,12 +206,12 @@ testEmulatorHidden(void)
             "<domain type='kvm'><devices><emulator>%s</emulator>"
             "<vmchannel type='null'><target port='1'/></vmchannel></devices></domain>",
             spellings[i]);
-        g_autofree char *stock = vmcDomainRewriteForward(xml, &options);
+        g_autofree char *stock = vmcRewriteText(vmcDomainRewriteForward(xml, &options));
         g_autofree char *again = NULL;
         g_autofree char *back = NULL;
 
         g_assert_nonnull(strstr(stock, DIR "/bin/q"));
-        again = vmcDomainRewriteForward(stock, &options);
+        again = vmcRewriteText(vmcDomainRewriteForward(stock, &options));
         g_assert_cmpstr(again, ==, stock);
         back = vmcDomainRewriteReverse(stock, &options);
         g_assert_nonnull(strstr(back, "/bin/q"));
@@ -183,7 +236,7 @@ testElsewhere(void)
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(documents); i++) {
-        g_autofree char *forward = vmcDomainRewriteForward(documents[i], &options);
+        g_autofree char *forward = vmcRewriteText(vmcDomainRewriteForward(documents[i], &options));
         g_autofree char *reverse = vmcDomainRewriteReverse(documents[i], &options);
 
         g_assert_cmpstr(forward, ==, documents[i]);
@@ -195,9 +248,9 @@ testElsewhere(void)
 static void
 testHidden(void)
 {
-    g_autofree char *stock = vmcDomainRewriteForward(
-        "<domain type='kvm'><devices><emulator>/q</emulator>"
-        "<interface type='vmch&#x61;nnel'/></devices></domain>", &options);
+    static const char xml[] = "<domain type='kvm'><devices><emulator>/q</emulator>"
+                              "<interface type='vmch&#x61;nnel'/></devices></domain>";
+    g_autofree char *stock = vmcRewriteText(vmcDomainRewriteForward(xml, &options));
 
     g_assert_nonnull(strstr(stock, "<interface type='client'>"));
 }
@@ -221,7 +274,7 @@ testLookalikes(void)
         g_autofree char *xml = g_strdup_printf(
             "<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>%s</domain>",
             parts[i]);
-        g_autofree char *forward = vmcDomainRewriteForward(xml, &options);
+        g_autofree char *forward = vmcRewriteText(vmcDomainRewriteForward(xml, &options));
         g_autofree char *reverse = vmcDomainRewriteReverse(xml, &options);
 
         g_assert_cmpstr(forward, ==, xml);
@@ -290,12 +343,12 @@ testHostile(void)
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(documents); i++) {
-        g_assert_null(vmcDomainRewriteForward(documents[i].xml, &options));
+        g_assert_null(vmcRewriteText(vmcDomainRewriteForward(documents[i].xml, &options)));
         g_assert_true(g_str_has_prefix(vmcErrorLast()->message, documents[i].error));
         g_assert_null(vmcDomainRewriteReverse(documents[i].xml, &options));
     }
     /* What an error quotes is bounded, too: it has to fit into a message of libvirt's. */
-    g_assert_null(vmcDomainRewriteForward(quoted, &options));
+    g_assert_null(vmcRewriteText(vmcDomainRewriteForward(quoted, &options)));
     g_assert_true(g_str_has_prefix(vmcErrorLast()->message, "XML error: invalid 'path' attribute"));
     g_assert_cmpuint(strlen(vmcErrorLast()->message), <=, VMC_ERROR_MAX);
     vmcErrorReset();
@@ -339,7 +392,7 @@ testLarge(void)
                                "    </vmchannel>\n", i);
     }
     g_string_append(xml, "  </devices>\n</domain>\n");
-    stock = vmcDomainRewriteForward(xml->str, &options);
+    stock = vmcRewriteText(vmcDomainRewriteForward(xml->str, &options));
     g_assert_nonnull(stock);
     back = vmcDomainRewriteReverse(stock, &options);
     g_assert_nonnull(back);
@@ -384,9 +437,9 @@ damage(const char *text)
 static void
 checkResult(const char *xml)
 {
-    g_autofree char *stock = vmcDomainRewriteForward(xml, &options);
+    g_autofree char *stock = vmcRewriteText(vmcDomainRewriteForward(xml, &options));
     g_autofree char *back = stock ? vmcDomainRewriteReverse(stock, &options) : NULL;
-    g_autofree char *again = back ? vmcDomainRewriteForward(back, &options) : NULL;
+    g_autofree char *again = back ? vmcRewriteText(vmcDomainRewriteForward(back, &options)) : NULL;
     g_autoptr(xmlDoc) doc = again && strstr(again, "vmchannel") ? vmcXmlParse(again) : NULL;
 
     if (!stock) {
@@ -479,7 +532,7 @@ testRecord(void)
         g_assert_cmpstr(ours, ==, records[i].ours);
         g_assert_cmpint(vmcMentionRecord(records[i].stock), ==, i > 0);
         /* Forward, the command line says it all: so a saved image is mended. */
-        stock = vmcDomainRewriteForward(ours, &options);
+        stock = vmcRewriteText(vmcDomainRewriteForward(ours, &options));
         g_assert_false(vmcMentionRecord(stock));
         if (records[i].argument)
             g_assert_nonnull(strstr(stock, records[i].argument));
@@ -508,7 +561,7 @@ testRecordRoundTrip(void)
     xml = g_strdup_printf(STOCK_LIVE("  <metadata><channels xmlns='urn:vmchannel:live'>%s"
                                      "</metadata>\n"), strchr(record, '>') + 1);
     ours = vmcDomainRewriteReverse(xml, &options);
-    stock = vmcDomainRewriteForward(ours, &options);
+    stock = vmcRewriteText(vmcDomainRewriteForward(ours, &options));
     for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
         g_autoptr(GString) escaped = g_string_new(NULL);
 
@@ -546,7 +599,7 @@ testLive(void)
         "      <alias name='ua-x'/>\n"
         "    </vmchannel>\n"));
     /* Given back, what is only so while it runs is ignored. */
-    stock = vmcDomainRewriteForward(ours, &options);
+    stock = vmcRewriteText(vmcDomainRewriteForward(ours, &options));
     g_assert_nonnull(strstr(stock, "value='601:pty'"));
     g_assert_nonnull(strstr(stock, "value='10.0.2.3:602:null,id=ua-x'"));
 }
@@ -574,6 +627,7 @@ main(int argc, char **argv)
     g_test_add_func("/rewrite/network-without-nic", testNetworkWithoutNic);
     g_test_add_func("/rewrite/without-nic", testWithoutNic);
     g_test_add_func("/rewrite/emulator", testEmulator);
+    g_test_add_func("/rewrite/emulator/guessed", testEmulatorGuessed);
     g_test_add_func("/rewrite/emulator-spelling", testEmulatorSpelling);
     g_test_add_func("/rewrite/emulator-hidden", testEmulatorHidden);
     g_test_add_func("/rewrite/elsewhere", testElsewhere);

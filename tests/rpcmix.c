@@ -140,7 +140,7 @@ rewrite(const char *xml, void *opaque, vmcRpcAction action)
     };
     char *other = action == VMC_RPC_ACTION_ANNOUNCE ? vmcCapabilitiesAnnounce(xml)
         : action == VMC_RPC_ACTION_REVERSE ? vmcDomainRewriteReverse(xml, &options)
-        : vmcDomainRewriteForward(xml, &options);
+        : vmcRewriteText(vmcDomainRewriteForward(xml, &options));
 
     return other ? other : g_strdup(xml);
 }

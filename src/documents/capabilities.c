@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Emulators and domain capabilities: see capabilities.h. */
+/* The daemon's domain capabilities: see capabilities.h. */
 #include <config.h>
 
 #include "documents/capabilities.h"
@@ -7,61 +7,11 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-#include "conf/domain_conf.h"
+#include "conf/domain_chr.h"
 #include "conf/xml.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
-
-static bool
-hasEmulator(xmlNodePtr domain)
-{
-    xmlNodePtr node = vmcXmlChild(vmcXmlChild(domain, "devices"), "emulator");
-    g_autofree char *text = node ? vmcXmlText(node) : NULL;
-
-    return text && *g_strstrip(text);
-}
-
-static bool
-domainWantsEmulator(xmlNodePtr domain)
-{
-    g_autoptr(vmcDomainDef) def = NULL;
-
-    if (hasEmulator(domain))
-        return false;
-    def = vmcDomainDefParse(domain);
-    /* What is wrong with it is reported when it is rewritten. */
-    return def && !def->foreignType && vmcDomainDefIsOurs(def);
-}
-
-/* The document's domain, or the first that it holds. */
-static xmlNodePtr
-domainOf(xmlDocPtr doc)
-{
-    xmlNodePtr root = xmlDocGetRootElement(doc);
-
-    return vmcXmlIs(root, "domain") ? root : vmcXmlChild(root, "domain");
-}
-
-bool
-vmcDocumentWantsEmulator(const char *xml, vmcEmulatorQuery *query)
-{
-    g_autoptr(xmlDoc) doc = NULL;
-    xmlNodePtr domain;
-    xmlNodePtr type;
-
-    if (!strstr(xml, "vmchannel") && !strstr(xml, "guestfwd"))
-        return false;
-    doc = vmcXmlParse(xml);
-    domain = doc ? domainOf(doc) : NULL;
-    if (!domain || !domainWantsEmulator(domain))
-        return false;
-    type = vmcXmlChild(vmcXmlChild(domain, "os"), "type");
-    query->virtType = vmcXmlAttribute(domain, "type");
-    query->arch = vmcXmlAttribute(type, "arch");
-    query->machine = vmcXmlAttribute(type, "machine");
-    return true;
-}
 
 char *
 vmcCapabilitiesEmulator(const char *capabilities)

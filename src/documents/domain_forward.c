@@ -23,6 +23,7 @@ typedef struct {
     vmcDomainDef *def;
     vmcStockDef *stock;
     const vmcRewriteOptions *options;
+    vmcRewriteResult *result;
     GPtrArray *first;           /* char *: elements to put at the head of <devices> */
     GPtrArray *tail;            /* char *: elements to put at the end of the domain */
     char *prefix;               /* of the QEMU namespace, with its colon */
@@ -77,17 +78,23 @@ emulatorArch(const char *arch)
     return arch;
 }
 
-/* The emulator of a document that names none. */
+/* The emulator of a document that names none. The first such domain is the one to ask about. */
 static char *
 emulatorDefault(const forward *f)
 {
-    g_autofree char *arch =
-        vmcXmlAttribute(vmcXmlChild(vmcXmlChild(f->domain, "os"), "type"), "arch");
+    vmcRewriteResult *result = f->result;
+    xmlNodePtr type = vmcXmlChild(vmcXmlChild(f->domain, "os"), "type");
+    g_autofree char *arch = vmcXmlAttribute(type, "arch");
 
     if (f->options->emulator)
         return g_strdup(f->options->emulator);
-    if (f->options->emulatorGuessed)
-        *f->options->emulatorGuessed = true;
+    if (!result->emulatorGuessed) {
+        result->emulatorGuessed = true;
+        result->query = (vmcEmulatorQuery){
+            .virtType = vmcXmlAttribute(f->domain, "type"), .arch = g_strdup(arch),
+            .machine = vmcXmlAttribute(type, "machine"),
+        };
+    }
     if (arch)
         return g_strdup_printf("/usr/bin/qemu-system-%s", emulatorArch(arch));
     vmcReportError(VIR_ERR_XML_ERROR, "%s",
@@ -559,11 +566,11 @@ flush(forward *f)
 
 int
 vmcDomainForward(vmcXmlEdit *edit, xmlNodePtr domain, vmcDomainDef *def, vmcStockDef *stock,
-                 const vmcRewriteOptions *options)
+                 const vmcRewriteOptions *options, vmcRewriteResult *result)
 {
     g_auto(forward) f = {
         .edit = edit, .domain = domain, .devices = vmcXmlChild(domain, "devices"),
-        .def = def, .stock = stock, .options = options,
+        .def = def, .stock = stock, .options = options, .result = result,
         .first = g_ptr_array_new_with_free_func(g_free),
         .tail = g_ptr_array_new_with_free_func(g_free),
     };

@@ -77,6 +77,7 @@ typedef struct {
     xmlDocPtr doc;
     vmcXmlEdit *edit;
     const vmcRewriteOptions *options;
+    vmcRewriteResult result;
 } rewriting;
 
 static int
@@ -102,7 +103,7 @@ forwardDomain(rewriting *r, xmlNodePtr domain)
         return 0;
     if (validate(def, stock) < 0 || editStart(r) < 0)
         return -1;
-    return vmcDomainForward(r->edit, domain, def, stock, r->options);
+    return vmcDomainForward(r->edit, domain, def, stock, r->options, &r->result);
 }
 
 static int
@@ -118,7 +119,7 @@ reverseDomain(rewriting *r, xmlNodePtr domain)
     return editStart(r) < 0 ? -1 : vmcDomainReverse(r->edit, domain, stock, r->options);
 }
 
-static char *
+static vmcRewriteResult
 rewrite(const char *xml, const vmcRewriteOptions *options, vmcMention found,
         int (*direction)(rewriting *r, xmlNodePtr domain))
 {
@@ -129,30 +130,40 @@ rewrite(const char *xml, const vmcRewriteOptions *options, vmcMention found,
     int ret = 0;
 
     if (!doc && found == VMC_MENTION_PLAIN)
-        return NULL;
+        return r.result;
     if (!doc) {
         /* What we cannot read, and need not, is libvirt's to judge. */
         vmcErrorReset();
-        return g_strdup(xml);
+        r.result.text = g_strdup(xml);
+        return r.result;
     }
     for (guint i = 0; ret == 0 && i < domains->len; i++)
         ret = direction(&r, g_ptr_array_index(domains, i));
     edit = r.edit;
-    if (ret < 0)
-        return NULL;
-    return edit ? vmcXmlEditFinish(edit) : g_strdup(xml);
+    if (ret == 0)
+        r.result.text = edit ? vmcXmlEditFinish(edit) : g_strdup(xml);
+    return r.result;
 }
 
-char *
+vmcRewriteResult
 vmcDomainRewriteForward(const char *xml, const vmcRewriteOptions *options)
 {
     return rewrite(xml, options, vmcMentionForward(xml), forwardDomain);
 }
 
 char *
+vmcRewriteText(vmcRewriteResult result)
+{
+    vmcEmulatorQueryClear(&result.query);
+    return result.text;
+}
+
+char *
 vmcDomainRewriteReverse(const char *xml, const vmcRewriteOptions *options)
 {
-    return rewrite(xml, options, vmcMentionReverse(xml, options->emulatorDir), reverseDomain);
+    vmcMention found = vmcMentionReverse(xml, options->emulatorDir);
+
+    return vmcRewriteText(rewrite(xml, options, found, reverseDomain));
 }
 
 vmcDomainState

@@ -17,10 +17,9 @@ typedef struct {
     const char *emulatorDir;    /* EMULATORDIR: goes before a real emulator's path */
     /*
      * What a document without <emulator> gets; NULL means
-     * /usr/bin/qemu-system-ARCH by the document's own <type arch=>.
+     * /usr/bin/qemu-system-ARCH by the document's own <type arch=>, a guess.
      */
     const char *emulator;
-    bool *emulatorGuessed;      /* set when that was so, and NULL; may be NULL itself */
     /*
      * Leave the NIC out (forward only): domxml-to-native would make it a tap.
      */
@@ -31,6 +30,43 @@ typedef struct {
      */
     const GPtrArray *live;
 } vmcRewriteOptions;
+
+/* What a domain says of the machine that it wants; what it does not say is NULL. */
+typedef struct {
+    char *virtType;
+    char *arch;
+    char *machine;
+} vmcEmulatorQuery;
+
+/* vmcEmulatorQueryClear: frees what it owns; usable with g_auto. */
+static inline void
+vmcEmulatorQueryClear(vmcEmulatorQuery *query)
+{
+    g_free(query->virtType);
+    g_free(query->arch);
+    g_free(query->machine);
+    *query = (vmcEmulatorQuery){ 0 };
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(vmcEmulatorQuery, vmcEmulatorQueryClear)
+
+/*
+ * What came of a rewriting. A failed one may have guessed too: with an emulator
+ * among its options it could succeed.
+ */
+typedef struct {
+    char *text;                 /* the other form; NULL: an error was reported */
+    bool emulatorGuessed;       /* a domain with channels names none, nor do the options */
+    vmcEmulatorQuery query;     /* of the first such domain: which emulator would do */
+} vmcRewriteResult;
+
+/* vmcRewriteResultClear: frees what it owns; usable with g_auto. */
+static inline void
+vmcRewriteResultClear(vmcRewriteResult *result)
+{
+    g_clear_pointer(&result->text, g_free);
+    vmcEmulatorQueryClear(&result->query);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(vmcRewriteResult, vmcRewriteResultClear)
 
 /* How much of the stock form a domain has. */
 typedef enum {
@@ -47,9 +83,21 @@ typedef enum {
 vmcDomainState vmcDomainStateOf(const char *xml, const vmcRewriteOptions *options);
 
 /*
- * vmcDomainRewriteForward, vmcDomainRewriteReverse:
- * Return the other form of @xml, a string that the caller frees, or NULL with
- * an error. @xml is at most 4 MiB, as libvirt's own limit for a string.
+ * vmcDomainRewriteForward:
+ * Returns the stock form of @xml and what was guessed for it, which the caller
+ * clears. @xml is at most 4 MiB, as libvirt's own limit for a string.
  */
-char *vmcDomainRewriteForward(const char *xml, const vmcRewriteOptions *options);
+vmcRewriteResult vmcDomainRewriteForward(const char *xml, const vmcRewriteOptions *options);
+
+/*
+ * vmcRewriteText: returns the text of @result, which the caller frees, or NULL;
+ * the rest is freed here. For who takes a guess as it is.
+ */
+char *vmcRewriteText(vmcRewriteResult result);
+
+/*
+ * vmcDomainRewriteReverse:
+ * Returns our form of @xml, which the caller frees, or NULL with an error. The
+ * limit is the same.
+ */
 char *vmcDomainRewriteReverse(const char *xml, const vmcRewriteOptions *options);

@@ -72,8 +72,8 @@ xmlNodePtr vmcStockNicSource(xmlNodePtr nic);
  */
 xmlNodePtr vmcStockAnchor(xmlNodePtr parent, const char *const *names);
 
-/* One direction for one <domain>; 0, or -1 with an error. */
+/* One direction for one <domain>; 0, or -1 with an error. @result gets the guess. */
 int vmcDomainForward(vmcXmlEdit *edit, xmlNodePtr domain, vmcDomainDef *def, vmcStockDef *stock,
-                     const vmcRewriteOptions *options);
+                     const vmcRewriteOptions *options, vmcRewriteResult *result);
 int vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
                      const vmcRewriteOptions *options);

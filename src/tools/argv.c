@@ -44,7 +44,7 @@ argvCommand(const char *const *args)
     vmcRewriteOptions rewrite = {
         .emulatorDir = vmcToolEmulatorDir(), .emulator = emulator, .withoutNic = true };
     g_autofree char *xml = vmcToolReadDocument(args[0]);
-    g_autofree char *stock = xml ? vmcDomainRewriteForward(xml, &rewrite) : NULL;
+    g_autofree char *stock = xml ? vmcRewriteText(vmcDomainRewriteForward(xml, &rewrite)) : NULL;
 
     if (!stock || printNative(stock) < 0)
         return vmcToolFail();

@@ -82,7 +82,8 @@ define(const char *const *args)
     g_autoptr(vmcConnection) connection = xml ? vmcToolConnect() : NULL;
     g_autofree char *emulator = connection ? emulatorOf(connection, xml) : NULL;
     vmcRewriteOptions rewrite = { .emulatorDir = vmcToolEmulatorDir(), .emulator = emulator };
-    g_autofree char *stock = connection ? vmcDomainRewriteForward(xml, &rewrite) : NULL;
+    g_autofree char *stock =
+        connection ? vmcRewriteText(vmcDomainRewriteForward(xml, &rewrite)) : NULL;
 
     if (!stock || defineStock(connection, stock) < 0)
         return vmcToolFail();

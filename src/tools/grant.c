@@ -125,7 +125,7 @@ redefine(const grantJob *job, char *(*change)(const char *domain, const char *de
     }
     before = vmcDomainRewriteReverse(stock, &rewrite);
     after = before ? change(before, job->device) : NULL;
-    changed = after ? vmcDomainRewriteForward(after, &rewrite) : NULL;
+    changed = after ? vmcRewriteText(vmcDomainRewriteForward(after, &rewrite)) : NULL;
     if (!changed)
         return -1;
     defined = virDomainDefineXML(job->connection, changed);

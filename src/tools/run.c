@@ -144,7 +144,7 @@ runCommand(const char *const *args)
 {
     vmcRewriteOptions rewrite = { .emulatorDir = vmcToolEmulatorDir(), .emulator = emulator };
     g_autofree char *xml = vmcToolReadDocument(args[0]);
-    g_autofree char *stock = xml ? vmcDomainRewriteForward(xml, &rewrite) : NULL;
+    g_autofree char *stock = xml ? vmcRewriteText(vmcDomainRewriteForward(xml, &rewrite)) : NULL;
 
     if (!stock || runStock(stock) < 0)
         return vmcToolFail();

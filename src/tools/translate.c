@@ -29,7 +29,7 @@ translate(const char *const *args)
     if (!xml)
         return vmcToolFail();
     other = reverse ? vmcDomainRewriteReverse(xml, &rewrite)
-                    : vmcDomainRewriteForward(xml, &rewrite);
+                    : vmcRewriteText(vmcDomainRewriteForward(xml, &rewrite));
     if (!other)
         return vmcToolFail();
     fputs(other, stdout);

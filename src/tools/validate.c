@@ -26,7 +26,7 @@ validateFile(vmcSchema *schema, const char *path)
     xmlDocPtr doc;
     int rc;
 
-    if (!xml || !(stock = vmcDomainRewriteForward(xml, &rewrite)))
+    if (!xml || !(stock = vmcRewriteText(vmcDomainRewriteForward(xml, &rewrite))))
         return -1;
     doc = xmlReadMemory(xml, strlen(xml), NULL, NULL,
                         XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);

@@ -53,10 +53,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autofree char *device =
         length < size ? g_strndup((const char *)data + length + 1, size - length - 1) : NULL;
     g_autofree char *announced = vmcCapabilitiesAnnounce(domain);
-    g_auto(vmcEmulatorQuery) query = { 0 };
 
     g_assert_nonnull(announced);
-    vmcDocumentWantsEmulator(domain, &query);
     if (device && vmcDeviceIsOurs(device))
         checkDevice(domain, device);
     return 0;

@@ -23,7 +23,7 @@ static const vmcRewriteOptions options = { .emulatorDir = "/vmchannel" };
 static char *
 forward(const char *xml, void *opaque G_GNUC_UNUSED)
 {
-    return vmcDomainRewriteForward(xml, &options);
+    return vmcRewriteText(vmcDomainRewriteForward(xml, &options));
 }
 
 static char *

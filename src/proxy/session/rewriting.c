@@ -8,7 +8,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-#include "documents/domain_rewrite.h"
+#include "documents/capabilities.h"
 #include "proxy/session/session_priv.h"
 #include "proxy/session/validation.h"
 #include "util/error.h"
@@ -21,7 +21,6 @@ rewriteOptions(vmcSession *session)
     return (vmcRewriteOptions){
         .emulatorDir = session->options->emulatorDir,
         .emulator = session->emulator,
-        .emulatorGuessed = &session->emulatorGuessed,
     };
 }
 
@@ -29,9 +28,17 @@ char *
 vmcRewritingForward(vmcSession *session, const char *xml, bool native)
 {
     vmcRewriteOptions options = rewriteOptions(session);
+    g_auto(vmcRewriteResult) result = { 0 };
 
     options.withoutNic = native;
-    return vmcDomainRewriteForward(xml, &options);
+    result = vmcDomainRewriteForward(xml, &options);
+    if (result.emulatorGuessed && !session->wantsEmulator) {
+        session->wantsEmulator = true;
+        vmcEmulatorQueryClear(&session->query);
+        session->query = result.query;
+        result.query = (vmcEmulatorQuery){ 0 };
+    }
+    return g_steal_pointer(&result.text);
 }
 
 char *
@@ -95,17 +102,6 @@ validated(const char *xml, void *opaque)
     const vmcSession *session = opaque;
 
     return vmcValidateOurs(xml, session->options->schemaDir) < 0 ? NULL : g_strdup(xml);
-}
-
-/* Looks, and changes nothing: fills in the session's query. */
-static char *
-lookForEmulator(const char *xml, void *opaque)
-{
-    vmcSession *session = opaque;
-
-    if (!session->wantsEmulator)
-        session->wantsEmulator = vmcDocumentWantsEmulator(xml, &session->query);
-    return g_strdup(xml);
 }
 
 /* In the order of vmcRpcAction; NULL has an entry of its own, or changes nothing. */
@@ -172,16 +168,6 @@ askForEmulator(vmcSession *session, const GByteArray *message)
     return vmcSessionCall(session, call, emulatorDone);
 }
 
-static bool
-wantsEmulator(vmcSession *session, const vmcRpcProcedure *procedure, const GByteArray *message)
-{
-    GByteArray *unused = NULL;
-
-    session->wantsEmulator = false;
-    vmcRpcRewrite(message, procedure->call, lookForEmulator, session, &unused);
-    return session->wantsEmulator;
-}
-
 vmcFlowVerdict
 vmcRewritingForwardUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
 {
@@ -192,9 +178,9 @@ vmcRewritingForwardUp(vmcSession *session, const vmcRpcProcedure *procedure, GBy
         vmcRpcRewrite(*message, procedure->call, validated, session, &out) ==
         VMC_RPC_REWRITE_FAILED)
         return vmcSessionFail(session);
-    session->emulatorGuessed = false;
+    session->wantsEmulator = false;
     result = rewriteCall(session, procedure, *message, &out);
-    if (session->emulatorGuessed && wantsEmulator(session, procedure, *message)) {
+    if (session->wantsEmulator) {
         g_clear_pointer(&out, g_byte_array_unref);
         return askForEmulator(session, *message);
     }

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "documents/capabilities.h"
+#include "documents/domain_rewrite.h"
 #include "proxy/session/gate.h"
 #include "proxy/session/live.h"
 #include "proxy/session/session.h"
@@ -83,8 +83,7 @@ struct _vmcSession {
     vmcRpcHeader call;
     vmcCallDone done;
 
-    bool emulatorGuessed;       /* by the rewriting: the daemon may know better */
-    bool wantsEmulator;         /* the document names none; the daemon is asked */
+    bool wantsEmulator;         /* the rewriting guessed it: the daemon may know better */
     vmcEmulatorQuery query;
     char *emulator;             /* its answer, or NULL */
     vmcDeviceJob device;
