@@ -20,11 +20,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "qemu/qemu_conf.h"
@@ -33,29 +31,21 @@
 #include "relay/broker/control_socket.h"
 #include "relay/process/child.h"
 #include "relay/process/link.h"
-#include "relay/process/mailbox.h"
+#include "relay/process/supervised.h"
 #include "util/error.h"
 #include "util/fd.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
-/* Messages taken before anything else gets its turn. */
-#define MESSAGES_A_TURN 64
-
 /* Answers that a worker may leave unread, with the descriptors beside them. */
 #define UNREAD_MAX (VMC_CONNTABLE_KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
 
 /* How long a worker that fails waits for its successor, in microseconds. */
-#define BACKOFF_MIN (100 * G_TIME_SPAN_MILLISECOND)
-#define BACKOFF_MAX (10 * G_TIME_SPAN_SECOND)
-/* One that lived so long does not count as a failure in a row. */
-#define BACKOFF_RESET (60 * G_TIME_SPAN_SECOND)
+#define RESTART_MIN (100 * G_TIME_SPAN_MILLISECOND)
+#define RESTART_MAX (10 * G_TIME_SPAN_SECOND)
 
 /* For the worker's last words, when QEMU is gone. */
 #define LEAVE_MS 300
-
-/* Between the end of a process's descriptors and its own, on a busy machine. */
-#define END_MS 1000
 
 #define READY_MS 10000
 
@@ -79,15 +69,8 @@ struct _vmcBroker {
     vmcWatch signals;
     bool over;                  /* QEMU is gone, or we were told to go */
 
-    vmcChild worker;
-    vmcMailbox mailbox;
-    vmcWatch letters;           /* the mailbox */
-    vmcWatch ended;             /* the worker */
-    unsigned int layers;        /* that hold, as it said; 0: not yet */
+    vmcSupervised *worker;
     vmcConntable *conntable;
-    gint64 startedAt;
-    gint64 startAt;             /* when the next worker starts; 0: there is one */
-    gint64 backoff;
 
     vmcWatch capture;           /* where the worker copies frames to; fd -1: nowhere */
 };
@@ -95,8 +78,7 @@ struct _vmcBroker {
 static void
 workerPost(vmcBroker *broker, const vmcIpcMessage *message, int fd)
 {
-    if (!vmcMailboxPost(&broker->mailbox, message, &fd, fd >= 0))
-        vmcLoopChange(broker->loop, &broker->letters, EPOLLIN | EPOLLOUT);
+    vmcSupervisedPost(broker->worker, message, &fd, fd >= 0);
 }
 
 static void
@@ -240,93 +222,29 @@ workerRemoved(vmcBroker *broker, const vmcIpcMessage *message)
     return vmcConntableRemoved(broker->conntable, message->channel);
 }
 
-static bool
-workerReady(vmcBroker *broker, const vmcIpcMessage *message)
-{
-    broker->layers = message->value;
-    return true;
-}
-
 static bool (*const asked[VMC_IPC_LAST])(vmcBroker *broker, const vmcIpcMessage *message) = {
-    [VMC_IPC_CHILD_READY] = workerReady,
     [VMC_IPC_WORKER_OPEN] = workerOpens,
     [VMC_IPC_WORKER_CLOSE] = workerCloses,
     [VMC_IPC_WORKER_PROBED] = workerProbed,
     [VMC_IPC_WORKER_REMOVED] = workerRemoved,
 };
 
-/* Who was killed from outside is followed at once, who fails by itself later. */
-static gint64
-nextBackoff(const vmcBroker *broker, int status, bool disobeyed)
-{
-    bool killed = WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL ||
-                                          WTERMSIG(status) == SIGTERM);
-
-    if (killed && !disobeyed)
-        return 0;
-    if (g_get_monotonic_time() - broker->startedAt > BACKOFF_RESET || broker->backoff == 0)
-        return BACKOFF_MIN;
-    return MIN(2 * broker->backoff, BACKOFF_MAX);
-}
-
-/* Ends the worker, if it has not, and lets another one follow. */
-static void
-workerEnd(vmcBroker *broker, bool disobeyed)
-{
-    int status;
-
-    vmcLoopRemove(broker->loop, &broker->letters);
-    vmcLoopRemove(broker->loop, &broker->ended);
-    vmcMailboxClose(&broker->mailbox);
-    status = vmcChildReap(&broker->worker);
-    vmcConntableWorkerEnded(broker->conntable);
-    broker->layers = 0;
-    broker->backoff = nextBackoff(broker, status, disobeyed);
-    broker->startAt = g_get_monotonic_time() + broker->backoff;
-}
-
-static void
-workerEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
-{
-    workerEnd(opaque, false);
-}
-
-static bool
-hasEnded(const vmcBroker *broker, int milliseconds)
-{
-    struct pollfd ended = { .fd = broker->worker.pidfd, .events = POLLIN };
-
-    return broker->worker.pid <= 0 || poll(&ended, 1, milliseconds) > 0;
-}
-
 /* False: the worker is out of order. */
 static bool
-takeMessages(vmcBroker *broker)
-{
-    vmcIpcMessage message;
-    int got = 1;
-
-    for (int i = 0; i < MESSAGES_A_TURN && got > 0; i++) {
-        if (broker->mailbox.waiting.length > UNREAD_MAX)
-            return false;
-        got = vmcMailboxTake(broker->mailbox.fd, VMC_IPC_FROM_WORKER, &message, NULL, NULL);
-        if (got > 0 && !asked[message.type](broker, &message))
-            return false;
-    }
-    return got >= 0;
-}
-
-static void
-lettersReady(void *opaque, uint32_t events)
+workerSaid(void *opaque, const vmcIpcMessage *message)
 {
     vmcBroker *broker = opaque;
 
-    if (events & EPOLLOUT && vmcMailboxFlush(&broker->mailbox))
-        vmcLoopChange(broker->loop, &broker->letters, EPOLLIN);
-    if (events & EPOLLHUP)
-        workerEnd(broker, !hasEnded(broker, END_MS));
-    else if (events & EPOLLIN && !takeMessages(broker))
-        workerEnd(broker, true);
+    return vmcSupervisedUnread(broker->worker) <= UNREAD_MAX &&
+        asked[message->type](broker, message);
+}
+
+static void
+workerEnded(void *opaque)
+{
+    vmcBroker *broker = opaque;
+
+    vmcConntableWorkerEnded(broker->conntable);
 }
 
 /* Or that there is none any more. */
@@ -346,8 +264,9 @@ tell(void *opaque, const vmcIpcMessage *message)
 }
 
 static void
-tellWorker(vmcBroker *broker)
+workerStarted(void *opaque)
 {
+    vmcBroker *broker = opaque;
     const vmcRelayOptions *options = broker->options;
     vmcIpcMessage network = { .type = VMC_IPC_BROKER_NETWORK, .id = options->prefix,
                            .value = options->mtu, .peer = options->guest.s_addr };
@@ -363,24 +282,11 @@ tellWorker(vmcBroker *broker)
     workerPost(broker, &serve, -1);
 }
 
-static int
-workerStart(vmcBroker *broker)
-{
-    int mailbox;
-
-    broker->startAt = 0;
-    broker->startedAt = g_get_monotonic_time();
-    if (vmcChildStart(&broker->worker, "--worker", broker->link.fd, &mailbox) < 0)
-        return -1;
-    vmcMailboxOpen(&broker->mailbox, mailbox);
-    broker->letters = (vmcWatch){ mailbox, lettersReady, broker };
-    broker->ended = (vmcWatch){ broker->worker.pidfd, workerEnded, broker };
-    if (vmcLoopAdd(broker->loop, &broker->letters, EPOLLIN) < 0 ||
-        vmcLoopAdd(broker->loop, &broker->ended, EPOLLIN) < 0)
-        return -1;
-    tellWorker(broker);
-    return 0;
-}
+static const vmcSupervisedOps workerOps = {
+    .mode = "--worker", .way = VMC_IPC_FROM_WORKER,
+    .started = workerStarted, .message = workerSaid, .ended = workerEnded,
+    .restartMin = RESTART_MIN, .restartMax = RESTART_MAX, .killedIsNoFailure = true,
+};
 
 static struct json_object *
 queryChannels(void *opaque)
@@ -432,7 +338,7 @@ removeLive(void *opaque, const char *address, uint16_t port)
     }
     told.channel = channel->number;
     vmcChannelsRemove(broker->channels, channel);
-    if (broker->worker.pid > 0)
+    if (vmcSupervisedRuns(broker->worker))
         tellAtOnce(broker, &told);
     else
         vmcConntableRemoved(broker->conntable, told.channel);
@@ -556,7 +462,8 @@ prepare(vmcBroker *broker, const int keep[2])
         if (!vmcChannelsAdd(broker->channels, options->channels->pdata[i], keep))
             return -1;
     }
-    if (workerStart(broker) < 0)
+    broker->worker = vmcSupervisedNew(broker->loop, &workerOps, broker, broker->link.fd);
+    if (vmcSupervisedStart(broker->worker) < 0)
         return -1;
     /* The guest can do without, where nobody may write to the folder. */
     broker->control = vmcControlSocketNew(broker->loop, broker->guestName, &controlOps, broker);
@@ -571,8 +478,7 @@ vmcBrokerNew(const vmcRelayOptions *options, const int keep[2])
     vmcBroker *broker = g_new0(vmcBroker, 1);
 
     broker->options = options;
-    broker->link.fd = broker->signals.fd = broker->mailbox.fd = broker->worker.pidfd = -1;
-    broker->capture.fd = -1;
+    broker->link.fd = broker->signals.fd = broker->capture.fd = -1;
     broker->conntable = vmcConntableNew(connFree);
     if (prepare(broker, keep) < 0)
         g_clear_pointer(&broker, vmcBrokerFree);
@@ -585,10 +491,7 @@ vmcBrokerFree(vmcBroker *broker)
     if (!broker)
         return;
     g_clear_pointer(&broker->control, vmcControlSocketFree);
-    if (broker->worker.pid > 0) {
-        vmcMailboxClose(&broker->mailbox);
-        vmcChildReap(&broker->worker);
-    }
+    vmcSupervisedFree(broker->worker);
     vmcChannelsFree(broker->channels);
     vmcConntableFree(broker->conntable);
     vmcLoopFree(broker->loop);
@@ -609,20 +512,20 @@ isReady(const vmcBroker *broker)
         if (channel && !vmcSourceIsReady(channel->source))
             return false;
     }
-    return broker->layers != 0;
+    return vmcSupervisedLayers(broker->worker) != 0;
 }
 
 unsigned int
 vmcBrokerReady(vmcBroker *broker)
 {
-    gint64 end = g_get_monotonic_time() + READY_MS * G_TIME_SPAN_MILLISECOND;
+    int64_t end = g_get_monotonic_time() + READY_MS * G_TIME_SPAN_MILLISECOND;
 
-    while (!isReady(broker) && broker->worker.pid > 0 && g_get_monotonic_time() < end) {
+    while (!isReady(broker) && vmcSupervisedRuns(broker->worker) && g_get_monotonic_time() < end) {
         if (vmcLoopTurn(broker->loop, MAX(end - g_get_monotonic_time(), 0)) < 0)
             return 0;
     }
     if (isReady(broker))
-        return broker->layers;
+        return vmcSupervisedLayers(broker->worker);
     vmcReportError(VIR_ERR_OPERATION_FAILED, "%s",
                    "the relay's processes cannot be confined: is seccomp available?");
     return 0;
@@ -642,25 +545,19 @@ vmcBrokerWithoutControl(const vmcBroker *broker)
     return broker->withoutControl;
 }
 
-static int64_t
-untilStart(const vmcBroker *broker)
-{
-    return broker->startAt == 0 ? -1 : MAX(broker->startAt - g_get_monotonic_time(), 0);
-}
-
 void
 vmcBrokerServe(vmcBroker *broker)
 {
     while (!broker->over) {
-        if (broker->startAt != 0 && untilStart(broker) == 0 && workerStart(broker) < 0) {
-            workerEnd(broker, true);
-            continue;
-        }
-        if (vmcLoopTurn(broker->loop, untilStart(broker)) < 0)
+        int64_t delay = vmcSupervisedStartDelay(broker->worker);
+
+        if (delay == 0)
+            vmcSupervisedStart(broker->worker);
+        else if (vmcLoopTurn(broker->loop, delay) < 0)
             break;
     }
     /* The next guest of that name may be about to start. */
     g_clear_pointer(&broker->control, vmcControlSocketFree);
     /* The worker sees QEMU's end too, and what QEMU had sent before it. */
-    hasEnded(broker, LEAVE_MS);
+    vmcSupervisedWait(broker->worker, LEAVE_MS);
 }

@@ -65,11 +65,13 @@ execSelf(const char *mode, int mailbox, int link)
 int
 vmcChildStart(vmcChild *child, const char *mode, int link, int *mailbox)
 {
-    int pair[2];
+    int pair[2] = { -1, -1 };
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
         (child->pid = fork()) < 0) {
         vmcReportSystemError(errno, "cannot start a process");
+        vmcFdClose(&pair[0]);
+        vmcFdClose(&pair[1]);
         child->pid = 0;
         return -1;
     }
