@@ -7,10 +7,6 @@
  * that is not in order costs the worker its life; its successor starts from
  * nothing but the channels and the 4-tuples of its connections, which it probes
  * so that the guest ends them.
- *
- * A channel that is removed has no connection any more as soon as that is
- * answered. The worker hears of it then, and may have asked for one just
- * before: the conntable keeps its number, for which we have no host side.
  */
 #include <config.h>
 
@@ -25,8 +21,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "qemu/qemu_conf.h"
 #include "relay/broker/channels.h"
+#include "relay/broker/commands.h"
 #include "relay/broker/conntable.h"
 #include "relay/broker/control_socket.h"
 #include "relay/process/child.h"
@@ -69,10 +65,9 @@ struct _vmcBroker {
     vmcWatch signals;
     bool over;                  /* QEMU is gone, or we were told to go */
 
-    vmcSupervised *worker;
     vmcConntable *conntable;
-
-    vmcWatch capture;           /* where the worker copies frames to; fd -1: nowhere */
+    vmcSupervised *worker;
+    vmcCommands *commands;
 };
 
 static void
@@ -247,16 +242,6 @@ workerEnded(void *opaque)
     vmcConntableWorkerEnded(broker->conntable);
 }
 
-/* Or that there is none any more. */
-static void
-tellCapture(vmcBroker *broker)
-{
-    vmcIpcMessage capture = { .type = VMC_IPC_BROKER_CAPTURE };
-    int fd = broker->capture.fd < 0 ? -1 : fcntl(broker->capture.fd, F_DUPFD_CLOEXEC, 0);
-
-    workerPost(broker, &capture, fd);
-}
-
 static void
 tell(void *opaque, const vmcIpcMessage *message)
 {
@@ -277,8 +262,7 @@ workerStarted(void *opaque)
     workerPost(broker, &counters,
                fcntl(vmcChannelsCountersFd(broker->channels), F_DUPFD_CLOEXEC, 0));
     vmcConntableTell(broker->conntable, tell, broker);
-    if (broker->capture.fd >= 0)
-        tellCapture(broker);
+    vmcCommandsWorkerStarted(broker->commands);
     workerPost(broker, &serve, -1);
 }
 
@@ -288,111 +272,9 @@ static const vmcSupervisedOps workerOps = {
     .restartMin = RESTART_MIN, .restartMax = RESTART_MAX, .killedIsNoFailure = true,
 };
 
-static struct json_object *
-queryChannels(void *opaque)
-{
-    const vmcBroker *broker = opaque;
-
-    return vmcChannelsDescribe(broker->channels);
-}
-
-/* The worker reads what it is told here before it reads another frame. */
+/* QEMU is gone, or a signal asks us to go. */
 static void
-tellAtOnce(vmcBroker *broker, const vmcIpcMessage *message)
-{
-    workerPost(broker, message, -1);
-    __atomic_fetch_add(&vmcChannelsCounters(broker->channels)->told, 1, __ATOMIC_RELEASE);
-}
-
-static struct json_object *
-addLive(void *opaque, const char *value)
-{
-    vmcBroker *broker = opaque;
-    vmcChannel *def = vmcQemuChannelParse(value);
-    vmcBrokerChannel *channel = def ? vmcChannelsAddLive(broker->channels, def) : NULL;
-    vmcIpcMessage told = { .type = VMC_IPC_BROKER_CHANNEL };
-
-    if (!channel)
-        return NULL;
-    told.channel = channel->number;
-    told.address = inet_addr(def->address);
-    told.port = (uint16_t)def->port;
-    tellAtOnce(broker, &told);
-    return vmcChannelName(channel);
-}
-
-static struct json_object *
-removeLive(void *opaque, const char *address, uint16_t port)
-{
-    vmcBroker *broker = opaque;
-    vmcIpcMessage told = { .type = VMC_IPC_BROKER_REMOVE };
-    vmcBrokerChannel *channel;
-
-    if (!address)
-        address = VMC_CHANNEL_DEFAULT_ADDRESS;
-    channel = vmcChannelsFind(broker->channels, address, port);
-    if (!channel) {
-        vmcReportError(VIR_ERR_INVALID_ARG, "no vmchannel has the address '%s' and the port '%u'",
-                       address, port);
-        return NULL;
-    }
-    told.channel = channel->number;
-    vmcChannelsRemove(broker->channels, channel);
-    if (vmcSupervisedRuns(broker->worker))
-        tellAtOnce(broker, &told);
-    else
-        vmcConntableRemoved(broker->conntable, told.channel);
-    return json_object_new_object();
-}
-
-/* Whoever looked on has gone. */
-static void
-captureEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
-{
-    vmcBroker *broker = opaque;
-
-    vmcLoopRemove(broker->loop, &broker->capture);
-    vmcFdClose(&broker->capture.fd);
-    tellCapture(broker);
-}
-
-/*
- * The worker writes to one end of a socket, the client reads the other: so no
- * byte of the guest's comes here, and the file is the client's own.
- */
-static struct json_object *
-capture(void *opaque, int *fd)
-{
-    vmcBroker *broker = opaque;
-    int pair[2];
-
-    if (broker->capture.fd >= 0) {
-        vmcReportError(VIR_ERR_OPERATION_INVALID, "%s", "the guest's frames are being captured");
-        return NULL;
-    }
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-        vmcReportSystemError(errno, "cannot capture");
-        return NULL;
-    }
-    fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    shutdown(pair[0], SHUT_RD);
-    broker->capture = (vmcWatch){ pair[0], captureEnded, broker };
-    if (vmcLoopAdd(broker->loop, &broker->capture, 0) < 0) {
-        vmcFdClose(&broker->capture.fd);
-        close(pair[1]);
-        return NULL;
-    }
-    tellCapture(broker);
-    *fd = pair[1];
-    return json_object_new_object();
-}
-
-static const vmcControlOps controlOps = {
-    .query = queryChannels, .add = addLive, .remove = removeLive, .capture = capture,
-};
-
-static void
-linkEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
+stopServing(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
     vmcBroker *broker = opaque;
 
@@ -416,7 +298,7 @@ watchSignals(vmcBroker *broker)
         vmcReportSystemError(errno, "cannot watch signals");
         return -1;
     }
-    broker->signals = (vmcWatch){ fd, linkEnded, broker };
+    broker->signals = (vmcWatch){ fd, stopServing, broker };
     return vmcLoopAdd(broker->loop, &broker->signals, EPOLLIN);
 }
 
@@ -428,7 +310,7 @@ watchLink(vmcBroker *broker)
 
     if (vmcLinkCheck(fd) < 0)
         return -1;
-    broker->link = (vmcWatch){ fd, linkEnded, broker };
+    broker->link = (vmcWatch){ fd, stopServing, broker };
     return vmcLoopAdd(broker->loop, &broker->link, 0);
 }
 
@@ -463,10 +345,13 @@ prepare(vmcBroker *broker, const int keep[2])
             return -1;
     }
     broker->worker = vmcSupervisedNew(broker->loop, &workerOps, broker, broker->link.fd);
+    broker->commands = vmcCommandsNew(broker->loop, broker->channels, broker->conntable,
+                                      broker->worker);
     if (vmcSupervisedStart(broker->worker) < 0)
         return -1;
     /* The guest can do without, where nobody may write to the folder. */
-    broker->control = vmcControlSocketNew(broker->loop, broker->guestName, &controlOps, broker);
+    broker->control = vmcControlSocketNew(broker->loop, broker->guestName, &vmcCommandsOps,
+                                          broker->commands);
     if (!broker->control)
         broker->withoutControl = g_strdup(vmcErrorLast()->message);
     return 0;
@@ -478,7 +363,7 @@ vmcBrokerNew(const vmcRelayOptions *options, const int keep[2])
     vmcBroker *broker = g_new0(vmcBroker, 1);
 
     broker->options = options;
-    broker->link.fd = broker->signals.fd = broker->capture.fd = -1;
+    broker->link.fd = broker->signals.fd = -1;
     broker->conntable = vmcConntableNew(connFree);
     if (prepare(broker, keep) < 0)
         g_clear_pointer(&broker, vmcBrokerFree);
@@ -491,13 +376,13 @@ vmcBrokerFree(vmcBroker *broker)
     if (!broker)
         return;
     g_clear_pointer(&broker->control, vmcControlSocketFree);
+    vmcCommandsFree(broker->commands);
     vmcSupervisedFree(broker->worker);
     vmcChannelsFree(broker->channels);
     vmcConntableFree(broker->conntable);
     vmcLoopFree(broker->loop);
     g_free(broker->guestName);
     g_free(broker->withoutControl);
-    vmcFdClose(&broker->capture.fd);
     vmcFdClose(&broker->signals.fd);
     vmcFdClose(&broker->link.fd);
     g_free(broker);
