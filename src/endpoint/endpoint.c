@@ -18,6 +18,7 @@
 
 #include "endpoint/dhcp.h"
 #include "endpoint/endpoint_priv.h"
+#include "endpoint/output.h"
 #include "endpoint/tcp.h"
 
 enum {
@@ -159,22 +160,6 @@ isUnicast(struct in_addr address)
     return top != 0 && top != 127 && top < 224;
 }
 
-bool
-vmcEndpointSend(vmcEndpoint *ep, const uint8_t *headers, size_t headersLen,
-                const void *payload, size_t len)
-{
-    struct iovec iov[2] = {
-        { .iov_base = (void *)headers, .iov_len = headersLen },
-        { .iov_base = (void *)payload, .iov_len = len },
-    };
-
-    if (!ep->linkFull && !ep->ops->send(ep->opaque, iov, len > 0 ? 2 : 1))
-        ep->linkFull = true;
-    if (!ep->linkFull)
-        ep->stats.framesOut++;
-    return !ep->linkFull;
-}
-
 /* The address of an answer to @frame: there and back exchanged. */
 static void
 answerAddress(const vmcEndpoint *ep, const vmcFrame *frame, vmcFrameAddress *address)
@@ -201,7 +186,7 @@ inputArp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     memcpy(reply.senderMac, ep->config.mac, VMC_MAC_LEN);
     memcpy(reply.targetMac, frame->arp.senderMac, VMC_MAC_LEN);
     len = vmcFrameArp(headers, ep->config.mac, frame->address.srcMac, &reply);
-    vmcEndpointSend(ep, headers, len, NULL, 0);
+    vmcOutputFrame(ep, headers, len, NULL, 0);
     return true;
 }
 
@@ -221,8 +206,8 @@ inputIcmp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     sum = vmcChecksumFold(vmcChecksumAdd(0, ep->payload, frame->len));
     memcpy(ep->payload + 2, &sum, sizeof(sum));
     answerAddress(ep, frame, &address);
-    vmcEndpointSend(ep, headers, vmcFrameIcmp(headers, &address, frame->len),
-                    ep->payload, frame->len);
+    vmcOutputFrame(ep, headers, vmcFrameIcmp(headers, &address, frame->len),
+                   ep->payload, frame->len);
     return true;
 }
 
@@ -258,7 +243,7 @@ inputDhcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     memcpy(address.srcMac, ep->config.mac, VMC_MAC_LEN);
     memcpy(address.dstMac, reply.broadcast ? vmcMacBroadcast : reply.mac, VMC_MAC_LEN);
     len = vmcFrameUdp(headers, &address, reply.data, reply.len, !ep->config.noChecksums);
-    vmcEndpointSend(ep, headers, len, reply.data, reply.len);
+    vmcOutputFrame(ep, headers, len, reply.data, reply.len);
     probeLater(ep, now);
     return true;
 }

@@ -101,7 +101,3 @@ struct _vmcEndpoint {
     bool linkFull;
     uint8_t *payload;           /* of the frame that is being made, 64 KiB */
 };
-
-/* vmcEndpointSend: one frame; false when the link is full. */
-bool vmcEndpointSend(vmcEndpoint *ep, const uint8_t *headers, size_t headersLen,
-                     const void *payload, size_t len);

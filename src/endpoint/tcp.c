@@ -35,6 +35,8 @@
 
 #include <string.h>
 
+#include "endpoint/output.h"
+
 enum {
     WINDOW_SCALE = 3,
     LINGER_MAX = 1024,
@@ -253,7 +255,7 @@ sendFrame(vmcEndpoint *ep, const vmcFrameAddress *address, const vmcSegment *seg
     size_t size = vmcFrameTcp(headers, address, segment, ep->payload, len,
                               !ep->config.noChecksums);
 
-    return vmcEndpointSend(ep, headers, size, ep->payload, len);
+    return vmcOutputFrame(ep, headers, size, ep->payload, len);
 }
 
 /* One segment with @len bytes of ep->payload. It carries the ACK that was due. */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The way of every frame to the guest, whoever in the endpoint makes it. Pure: it
+ * acts only through the owner's vmcEndpointOps.
+ */
+#pragma once
+
+#include "endpoint/endpoint_priv.h"
+
+/*
+ * vmcOutputFrame: sends one frame, headers and payload. Returns false when the
+ * link is full; it is not asked again before vmcEndpointLinkWritable().
+ */
+bool vmcOutputFrame(vmcEndpoint *ep, const uint8_t *headers, size_t headersLen,
+                    const void *payload, size_t len);
