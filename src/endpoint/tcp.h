@@ -10,7 +10,6 @@
 
 #define VMC_TCP_MSEC ((vmcTime)1000)
 #define VMC_TCP_WINDOW_MAX (448 * 1024)         /* bytes promised */
-#define VMC_TCP_FLIGHT_MAX (448 * 1024)         /* bytes in flight */
 #define VMC_TCP_WINDOW_STEP (32 * 1024)         /* a window that opened by this is told */
 
 /* What a connection in a state does. */

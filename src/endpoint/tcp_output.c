@@ -16,7 +16,7 @@ enum {
 size_t
 vmcTcpSendRoom(const vmcEndpointConn *conn)
 {
-    size_t limit = MIN(conn->sndWnd, VMC_TCP_FLIGHT_MAX);
+    size_t limit = MIN(conn->sndWnd, VMC_ENDPOINT_FLIGHT_MAX);
 
     if (!vmcTcpStates[conn->state].sends || limit <= vmcTcpInFlight(conn))
         return 0;

@@ -26,7 +26,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "endpoint/tcp.h"
 #include "relay/process/mailbox.h"
 #include "relay/worker/sndbuf.h"
 #include "util/fd.h"
@@ -208,7 +207,7 @@ static ssize_t
 peekPast(vmcHost *host, size_t offset, void *buf, size_t len)
 {
     /* Never more than are in flight. */
-    static char skipped[VMC_TCP_FLIGHT_MAX];
+    static char skipped[VMC_ENDPOINT_FLIGHT_MAX];
     struct iovec iov[2] = { { skipped, offset }, { buf, len } };
     struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
     ssize_t n;
