@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A private libvirtd for bench/proxybench, started as the tests start theirs.
 set -eu
-# shellcheck source=tests/libvirtd.sh
-. "${abs_top_srcdir:-.}/tests/libvirtd.sh"
+# shellcheck source=tests/lib/libvirtd.sh
+. "${abs_top_srcdir:-.}/tests/lib/libvirtd.sh"
 skip_all()
 {
     echo "proxybench: $1" >&2

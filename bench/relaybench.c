@@ -8,8 +8,8 @@
 
 #include <stdlib.h>
 
-#include "machine.h"
 #include "relaybench.h"
+#include "tests/lib/machine.h"
 
 int
 main(void)

@@ -8,12 +8,12 @@
 
 #include <stdio.h>
 
-#include "hostpeer.h"
-#include "linkguest.h"
-#include "machine.h"
 #include "plot.h"
 #include "process.h"
 #include "relaybench.h"
+#include "tests/lib/hostpeer.h"
+#include "tests/lib/linkguest.h"
+#include "tests/lib/machine.h"
 
 #define RELAY "vmchannel-relay"
 #define FIRST_PORT 600

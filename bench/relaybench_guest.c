@@ -16,12 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "guest.h"
 #include "pace.h"
 #include "plot.h"
 #include "process.h"
 #include "relaybench.h"
 #include "relaybench_floor.h"
+#include "tests/lib/guest.h"
 
 #define ROUNDS 15
 #define MIB (1024.0 * 1024)

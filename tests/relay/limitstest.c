@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The relay at its limits: many connections, floods, no descriptors, and nothing
+ * that stays behind; with a scripted guest on the link.
+ */
+#include <config.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/lib/hostsocket.h"
+#include "tests/lib/linkguest.h"
+#include "tests/lib/machine.h"
+
+#define RELAY "vmchannel-relay"
+
+#define CONNECTIONS 1024
+
+/* As many as there may be, one more that must wait, and room after one has gone. */
+static void
+testLimit(const char *dir)
+{
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s/bind,server,nowait", dir);
+    vmcLinkConn *first = vmcLinkConnect(guest, 600), *last;
+
+    for (int i = 1; i < CONNECTIONS; i++)
+        g_assert_true(vmcLinkConnect(guest, 600)->connected);
+    last = vmcLinkDial(guest, 600);
+    g_assert_false(vmcLinkTurn(guest, 100));
+    g_assert_false(last->connected || last->refused);
+    vmcLinkReset(first);
+    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+}
+
+/* RLIM_INFINITY: as many as it may have. */
+static void
+limitDescriptors(pid_t pid, rlim_t count)
+{
+    struct rlimit limit;
+
+    g_assert_cmpint(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), ==, 0);
+    limit.rlim_cur = MIN(count, limit.rlim_max);
+    g_assert_cmpint(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), ==, 0);
+}
+
+/* A worker without room for a host side refuses: no byte goes nowhere. */
+static void
+testWorkerFull(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path), hosts[4];
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+
+    limitDescriptors(worker, vmcProcessDescriptors(worker) + G_N_ELEMENTS(hosts));
+    for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++) {
+        g_assert_true(vmcLinkConnect(guest, 600)->connected);
+        hosts[i] = hostAccept(listener);
+    }
+    for (int i = 0; i < 3; i++) {
+        g_assert_true(vmcLinkConnect(guest, 600)->refused);
+        close(hostAccept(listener));
+    }
+    limitDescriptors(worker, RLIM_INFINITY);
+    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+    for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++)
+        close(hosts[i]);
+    close(listener);
+}
+
+/* Nor has the broker any for a while: the guests hear so, the host program waits. */
+static void
+testBrokerFull(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait"
+                                                      " --vmchannel 601:pty", path);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    vmcLinkConn *waits = vmcLinkConnect(guest, 600), *next;
+    int host;
+
+    limitDescriptors(broker, 0);
+    host = hostDial(path);
+    g_assert_true(vmcLinkWaitReset(waits));
+    g_assert_true(vmcLinkConnect(guest, 601)->refused);
+    limitDescriptors(broker, RLIM_INFINITY);
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    next = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(next, "now");
+    hostHears(host, "now");
+    close(host);
+}
+
+/* More at once than there is room for to keep what is on its way: of those that read nothing alone. */
+enum { STREAMS = 12, DEAF = 5, STREAM_SIZE = 1 << 20 };
+
+typedef struct {
+    int fd;
+    guint8 *bytes;
+} stream;
+
+/* In a thread: as a host program that writes all it has, and ends. */
+static gpointer
+streamWrite(gpointer opaque)
+{
+    const stream *one = opaque;
+    gsize sent = 0;
+
+    while (sent < STREAM_SIZE) {
+        ssize_t n = write(one->fd, one->bytes + sent, STREAM_SIZE - sent);
+
+        g_assert_cmpint(n, >, 0);
+        sent += (gsize)n;
+    }
+    close(one->fd);
+    return NULL;
+}
+
+/*
+ * Each guest connection gets its own bytes, each once, in their order. Those that
+ * acknowledge nothing until the others are done take all the memory there is for
+ * what is on its way, so that the others' bytes stay in their sockets.
+ */
+static void
+testManyStreams(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    vmcLinkConn *conns[STREAMS];
+    GThread *threads[STREAMS];
+    stream streams[STREAMS];
+
+    for (int i = 0; i < STREAMS; i++) {
+        conns[i] = vmcLinkConnect(guest, 600);
+        conns[i]->deaf = i < DEAF;
+        streams[i].fd = hostAccept(listener);
+        streams[i].bytes = g_malloc(STREAM_SIZE);
+        for (gsize at = 0; at < STREAM_SIZE; at++)
+            streams[i].bytes[at] = (guint8)g_random_int();
+        fcntl(streams[i].fd, F_SETFL, 0);
+    }
+    for (int i = 0; i < STREAMS; i++)
+        threads[i] = g_thread_new("stream", streamWrite, &streams[i]);
+    for (int i = STREAMS - 1; i >= 0; i--) {
+        conns[i]->deaf = false;
+        g_assert_true(vmcLinkWaitBytes(conns[i], STREAM_SIZE));
+        g_assert_true(vmcLinkWaitEnd(conns[i]));
+        g_thread_join(threads[i]);
+        g_assert_cmpmem(conns[i]->received->str, conns[i]->received->len, streams[i].bytes,
+                        STREAM_SIZE);
+        g_free(streams[i].bytes);
+    }
+    close(listener);
+}
+
+/* Sends pieces of @min to @max bytes until the window is shut for good; returns how many bytes. */
+static gsize
+fillWindow(vmcLinkConn *conn, gint32 min, gint32 max)
+{
+    g_autofree char *piece = g_strnfill((gsize)max, 'x');
+    gsize total = 0, n;
+
+    do {
+        while ((n = vmcLinkPush(conn, piece, (gsize)g_test_rand_int_range(min, max + 1))) > 0)
+            total += n;
+    } while (vmcLinkTurn(conn->guest, 100));
+    return total;
+}
+
+static void
+hostTakes(int host, gsize len)
+{
+    g_autofree char *bytes = g_malloc(65536);
+
+    for (gsize done = 0; done < len;) {
+        ssize_t n = read(host, bytes, MIN(len - done, 65536));
+
+        g_assert_cmpint(n, >, 0);
+        if (n <= 0)
+            return;
+        done += (gsize)n;
+    }
+}
+
+/*
+ * A host program that reads nothing: whatever the window promised is taken,
+ * also of a guest that sends in pieces for each of which the kernel counts a
+ * hundred times as much. What were left, the guest would send again only much
+ * later.
+ */
+static void
+testWindowIsKept(const char *dir)
+{
+    static const struct { gint32 min, max; } sizes[] = {
+        { 1, 1 }, { 10, 10 }, { 100, 100 }, { 1448, 1448 }, { 5000, 5000 }, { 20000, 20000 },
+        { 60000, 60000 }, { 1, 1000 }, { 1, 65000 }, { 1, 65000 }, { 1, 65000 },
+    };
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+        int host = hostAccept(listener);
+        gsize sent = fillWindow(conn, sizes[i].min, sizes[i].max);
+
+        g_test_message("pieces of %d to %d: %zu bytes, of which %u are not taken", sizes[i].min,
+                       sizes[i].max, sent, conn->sndNxt - conn->sndUna);
+        g_assert_cmpuint(conn->sndUna, ==, conn->sndNxt);
+        hostTakes(host, sent);
+        vmcLinkSendText(conn, "and on");
+        hostHears(host, "and on");
+        close(host);
+    }
+    close(listener);
+}
+
+/* A guest that reads nothing: the host program is held up, nothing piles up. */
+static void
+testHostFlood(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    g_autofree char *bytes = g_strnfill(65536, 'x');
+    int listener = vmcListen(path), host;
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s"
+                                                      " --vmchannel 601:null", path);
+    vmcLinkConn *deaf = vmcLinkConnect(guest, 600);
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    int before = vmcProcessMemory(worker);
+    gsize sent = 0;
+    gssize n;
+
+    host = hostAccept(listener);
+    deaf->deaf = true;
+    while ((n = send(host, bytes, 65536, MSG_DONTWAIT)) > 0)
+        sent += (gsize)n;
+    g_assert_cmpuint(sent, >, 0);
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    g_test_message("%zu bytes taken by the socket; the worker: %d KiB before, %d now", sent,
+                   before, vmcProcessMemory(worker));
+    g_assert_cmpint(vmcProcessMemory(worker), <, before + 512);
+    deaf->deaf = false;
+    g_assert_true(vmcLinkWaitBytes(deaf, sent));
+    g_assert_cmpuint(deaf->received->len, ==, sent);
+    close(host);
+    close(listener);
+}
+
+/*
+ * 100,000 SYNs that are never finished: who is there is served meanwhile,
+ * nothing piles up, and when they have timed out, 20 s later, there is room again.
+ */
+static void
+testSynFlood(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path), host;
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s"
+                                                      " --vmchannel 601:null", path);
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    int memory[2];
+
+    host = hostAccept(listener);
+    vmcLinkFlood(guest, 601, 1000);
+    memory[0] = vmcProcessMemory(broker);
+    memory[1] = vmcProcessMemory(worker);
+    vmcLinkFlood(guest, 601, 99000);
+    g_test_message("broker: %d KiB after 1,000, %d after 100,000; worker: %d, %d", memory[0],
+                   vmcProcessMemory(broker), memory[1], vmcProcessMemory(worker));
+    g_assert_cmpint(vmcProcessMemory(broker), <=, memory[0] + 64);
+    g_assert_cmpint(vmcProcessMemory(worker), <=, memory[1] + 64);
+    vmcLinkSendText(conn, "still here");
+    hostHears(host, "still here");
+    if (g_getenv("VMCHANNEL_TEST_SLOW"))
+        g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+    close(host);
+    close(listener);
+}
+
+/* A dial that waits has two descriptors of its thread's: until it has both. */
+static guint
+waitDialling(pid_t broker, guint idle)
+{
+    gint64 end = g_get_monotonic_time() + VMC_PATIENCE * G_TIME_SPAN_MILLISECOND;
+
+    while (vmcProcessDescriptors(broker) < idle + 2 && g_get_monotonic_time() < end)
+        g_usleep(10000);
+    return vmcProcessDescriptors(broker);
+}
+
+/* A guest that opens and resets, with the host side being dialled still. */
+static void
+testGivesUpDialling(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    pid_t broker;
+    GArray *fds;
+    guint idle, before;
+
+    listen(listener, 1);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s --vmchannel 601:null", path);
+    broker = vmcLinkGuestPid(guest, "vmch-broker");
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    idle = vmcProcessDescriptors(broker);
+    fds = hostFillBacklog(path);
+    vmcLinkReset(vmcLinkDial(guest, 600));
+    before = waitDialling(broker, idle);
+    g_assert_cmpuint(before, ==, idle + 2);
+    for (int i = 0; i < 1000; i++)
+        vmcLinkReset(vmcLinkDial(guest, 600));
+    /* What the broker answers shows that it has done what came before. */
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    g_assert_cmpuint(vmcProcessDescriptors(broker), <=, before);
+    hostCloseAll(fds);
+    close(listener);
+    g_assert_true(vmcLinkConnect(guest, 600)->refused);
+}
+
+/* One connection from the guest's SYN to both ends. */
+static bool
+comeAndGo(vmcLinkGuest *guest, int listener)
+{
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+
+    if (!conn->connected)
+        return false;
+    close(hostAccept(listener));
+    vmcLinkFin(conn);
+    return vmcLinkWaitEnd(conn);
+}
+
+/* 1,000 connections a second, for a minute when there is time. */
+static void
+testManyConnections(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    pid_t pids[2] = { vmcLinkGuestPid(guest, "vmch-broker"), vmcLinkGuestPid(guest, "vmch-worker") };
+    int seconds = g_getenv("VMCHANNEL_TEST_SLOW") ? 60 : 3, memory[2];
+    guint fds[2];
+    gint64 begin = g_get_monotonic_time();
+
+    for (int second = 0; second < seconds && !g_test_failed(); second++) {
+        for (int i = 0; i < 1000; i++)
+            g_assert_true(comeAndGo(guest, listener));
+        while (g_get_monotonic_time() < begin + (second + 1) * G_TIME_SPAN_SECOND)
+            vmcLinkTurn(guest, 10);
+        for (int p = 0; p < 2 && second == 0; p++) {
+            fds[p] = vmcProcessDescriptors(pids[p]);
+            memory[p] = vmcProcessMemory(pids[p]);
+        }
+    }
+    g_test_message("%d connections in %.1f s; broker %d KiB, then %d; worker %d, then %d",
+                   1000 * seconds, (double)(g_get_monotonic_time() - begin) / G_TIME_SPAN_SECOND,
+                   memory[0], vmcProcessMemory(pids[0]), memory[1], vmcProcessMemory(pids[1]));
+    for (int p = 0; p < 2; p++) {
+        g_assert_cmpuint(vmcProcessDescriptors(pids[p]), ==, fds[p]);
+        g_assert_cmpint(vmcProcessMemory(pids[p]), <=, memory[p] + 512);
+    }
+    close(listener);
+}
+
+/* What came and went leaves nothing open behind, in any process. */
+static void
+testNothingLeft(const char *dir)
+{
+    static const char *const names[] = { "vmch-broker", "vmch-worker", "vmch-pump" };
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s"
+                                                      " --vmchannel 601:file:%s/lines", path, dir);
+    guint before[G_N_ELEMENTS(names)];
+
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 200; i++) {
+            vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+            vmcLinkConn *file = vmcLinkConnect(guest, 601);
+
+            close(hostAccept(listener));
+            vmcLinkFin(conn);
+            vmcLinkFin(file);
+            g_assert_true(vmcLinkWaitEnd(conn) && vmcLinkWaitEnd(file));
+        }
+        while (vmcLinkTurn(guest, 200))
+            continue;
+        for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+            guint now = vmcProcessDescriptors(vmcLinkGuestPid(guest, names[i]));
+
+            if (round > 0)
+                g_assert_cmpuint(now, ==, before[i]);
+            before[i] = now;
+        }
+    }
+    close(listener);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const hostCase cases[] = {
+        { "/relay/1024-connections", testLimit },
+        { "/relay/many-streams", testManyStreams },
+        { "/relay/window-is-kept", testWindowIsKept },
+        { "/relay/host-flood", testHostFlood },
+        { "/relay/syn-flood", testSynFlood },
+        { "/relay/gives-up-dialling", testGivesUpDialling },
+        { "/relay/1000-connections-a-second", testManyConnections },
+        { "/relay/no-descriptors/worker", testWorkerFull },
+        { "/relay/no-descriptors/broker", testBrokerFull },
+        { "/relay/nothing-left", testNothingLeft },
+    };
+
+    return hostRunCases(argc, argv, cases, G_N_ELEMENTS(cases));
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The relay's host sides of type unix, a case for each cell of the semantics table
+ * in docs/architecture.md, with a scripted guest on the link instead of a booted one.
+ */
+#include <config.h>
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/hostsocket.h"
+#include "tests/lib/linkguest.h"
+#include "tests/lib/machine.h"
+
+#define RELAY "vmchannel-relay"
+
+static void
+testConnect(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+    int host = hostAccept(listener);
+
+    vmcLinkSendText(conn, "up");
+    hostHears(host, "up");
+    hostSay(host, "down");
+    g_assert_true(vmcLinkWaitText(conn, "down"));
+    vmcLinkFin(conn);
+    vmcLinkTurn(guest, 100);
+    hostHearsEnd(host);
+    hostSay(host, "late");
+    close(host);
+    g_assert_true(vmcLinkWaitText(conn, "downlate"));
+    g_assert_true(vmcLinkWaitEnd(conn));
+    close(listener);
+}
+
+static void
+testHostHalfClose(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+    int host = hostAccept(listener);
+
+    shutdown(host, SHUT_WR);
+    g_assert_true(vmcLinkWaitEnd(conn));
+    vmcLinkSendText(conn, "still");
+    hostHears(host, "still");
+    close(host);
+    close(listener);
+}
+
+static void
+testRestarted(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+
+    for (int i = 0; i < 3; i++) {
+        int listener, host;
+        vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+
+        g_assert_true(conn->refused);
+        listener = vmcListen(path);
+        conn = vmcLinkConnect(guest, 600);
+        g_assert_true(conn->connected);
+        host = hostAccept(listener);
+        close(listener);
+        close(host);
+        g_unlink(path);
+    }
+}
+
+/* How often the threads of a process have gone to sleep. */
+static guint
+switchesOf(pid_t pid)
+{
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task", pid);
+    g_autoptr(GDir) dir = g_dir_open(tasks, 0, NULL);
+    const char *name;
+    guint count = 0;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(tasks, name, "status", NULL);
+        g_autofree char *text = NULL;
+        const char *line = NULL;
+
+        if (g_file_get_contents(path, &text, NULL, NULL))
+            line = strstr(text, "\nvoluntary_ctxt_switches:");
+        g_assert_nonnull(line);
+        count += (guint)atoi(line + strlen("\nvoluntary_ctxt_switches:"));
+    }
+    return count;
+}
+
+/* The SYN waits, others are served meanwhile, and it goes on when there is room. */
+static void
+testBacklogFull(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    vmcLinkConn *first, *given, *second;
+    GArray *fds;
+    pid_t broker;
+    guint switches;
+    int host;
+
+    listen(listener, 1);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s --vmchannel 601:null", path);
+    broker = vmcLinkGuestPid(guest, "vmch-broker");
+    fds = hostFillBacklog(path);
+    first = vmcLinkDial(guest, 600);
+    given = vmcLinkDial(guest, 600);
+    second = vmcLinkDial(guest, 600);
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    while (vmcLinkTurn(guest, 200))
+        continue;
+    g_assert_false(first->connected || first->refused || second->connected || second->refused);
+    vmcLinkReset(given);
+    /* An answer to what was sent later shows that it was heard. */
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    while (vmcLinkTurn(guest, 200))
+        continue;
+    /* It is woken, and does not look again and again. */
+    switches = switchesOf(broker);
+    g_usleep(500 * G_TIME_SPAN_MILLISECOND);
+    g_assert_cmpuint(switchesOf(broker), ==, switches);
+
+    for (guint i = 0; i < fds->len; i++)
+        close(hostAccept(listener));
+    g_assert_true(vmcLinkWaitAnswer(first));
+    g_assert_true(first->connected);
+    host = hostAccept(listener);
+    vmcLinkSendText(first, "first");
+    hostHears(host, "first");
+    close(host);
+    host = hostAccept(listener);
+    g_assert_true(vmcLinkWaitAnswer(second));
+    g_assert_true(second->connected);
+    vmcLinkSendText(second, "second");
+    hostHears(host, "second");
+    close(host);
+    hostCloseAll(fds);
+    close(listener);
+}
+
+/* A listener that closes while a SYN waits for room: refused. */
+static void
+testBacklogClosed(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    vmcLinkConn *conns[3];
+    GArray *fds;
+
+    listen(listener, 1);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    fds = hostFillBacklog(path);
+    for (gsize i = 0; i < G_N_ELEMENTS(conns); i++)
+        conns[i] = vmcLinkDial(guest, 600);
+    g_assert_false(vmcLinkTurn(guest, 200));
+    close(listener);
+    for (gsize i = 0; i < G_N_ELEMENTS(conns); i++) {
+        g_assert_true(vmcLinkWaitAnswer(conns[i]));
+        g_assert_true(conns[i]->refused);
+    }
+    hostCloseAll(fds);
+}
+
+static void
+testBindGuestFirst(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait", path);
+    vmcLinkConn *conns[3];
+
+    for (int i = 0; i < 3; i++) {
+        g_autofree char *text = g_strdup_printf("guest %d", i);
+
+        conns[i] = vmcLinkConnect(guest, 600);
+        g_assert_true(conns[i]->connected);
+        vmcLinkSendText(conns[i], text);
+    }
+    for (int i = 0; i < 3; i++) {
+        g_autofree char *text = g_strdup_printf("guest %d", i);
+        g_autofree char *reply = g_strdup_printf("host %d", i);
+        int host = hostDial(path);
+
+        hostHears(host, text);
+        hostSay(host, reply);
+        g_assert_true(vmcLinkWaitText(conns[i], reply));
+        close(host);
+    }
+}
+
+/* The kernel's backlog is the queue; who left without a word is passed over. */
+static void
+testBindHostFirst(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait", path);
+    int left = hostDial(path), wrote = hostDial(path), stays;
+    vmcLinkConn *conn;
+
+    close(left);
+    hostSay(wrote, "and left");
+    close(wrote);
+    stays = hostDial(path);
+    hostSay(stays, "stays");
+    conn = vmcLinkConnect(guest, 600);
+    g_assert_true(vmcLinkWaitText(conn, "and left"));
+    g_assert_true(vmcLinkWaitEnd(conn));
+    conn = vmcLinkConnect(guest, 600);
+    g_assert_true(vmcLinkWaitText(conn, "stays"));
+    vmcLinkSendText(conn, "hello");
+    hostHears(stays, "hello");
+    close(stays);
+}
+
+/*
+ * The guest leaves and a host program dials in one turn of the broker's: that
+ * one is the next guest's.
+ */
+static void
+testBindBothAtOnce(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait", path);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    vmcLinkConn *gone = vmcLinkConnect(guest, 600), *conn;
+    int host;
+
+    vmcProcessKill(broker, SIGSTOP);
+    vmcLinkReset(gone);
+    /* The worker's own answer shows that it has taken the reset. */
+    g_assert_true(vmcLinkConnect(guest, 700)->refused);
+    host = hostDial(path);
+    vmcProcessKill(broker, SIGCONT);
+    conn = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(conn, "here");
+    hostHears(host, "here");
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-broker"), ==, broker);
+    close(host);
+}
+
+/* A guest that gives up does not take the next guest's client. */
+static void
+testBindGuestLeaves(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait", path);
+    vmcLinkConn *gone = vmcLinkConnect(guest, 600), *conn;
+    int host;
+
+    vmcLinkSendText(gone, "gone");
+    vmcLinkReset(gone);
+    conn = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(conn, "here");
+    host = hostDial(path);
+    hostHears(host, "here");
+    close(host);
+}
+
+static void
+testBindPath(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autofree char *error = NULL;
+    vmcLinkGuest *guest;
+    struct stat st;
+
+    close(vmcListen(path));     /* stale */
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s,server,nowait", path);
+    g_assert_nonnull(guest);
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    g_assert_null(vmcLinkGuestStart(&error, RELAY, "--vmchannel 600:unix:%s,server,nowait", path));
+    g_assert_nonnull(strstr(error, path));
+    vmcLinkGuestFree(guest);
+    g_assert_cmpint(stat(path, &st), <, 0);
+}
+
+/* A path of the relay's own making, told apart by the guest's name; gone at its end. */
+static void
+testBindGenerated(const char *dir)
+{
+    g_autofree char *name = g_strdup_printf("a/guest-%d", getpid());
+    g_autofree char *path = g_strdup_printf("%s/vmchannel/a_guest-%d-10.0.2.4-600.sock", dir,
+                                            getpid());
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    vmcLinkConn *conn;
+    int host;
+
+    g_setenv("XDG_RUNTIME_DIR", dir, TRUE);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--name %s --vmchannel 600:unix:,server,nowait", name);
+    g_unsetenv("XDG_RUNTIME_DIR");
+    if (!guest) {
+        g_test_fail();
+        return;
+    }
+    conn = vmcLinkConnect(guest, 600);
+    host = hostDial(path);
+    hostSay(host, "found");
+    g_assert_true(vmcLinkWaitText(conn, "found"));
+    close(host);
+    g_clear_pointer(&guest, vmcLinkGuestFree);
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+}
+
+/* Who may dial is decided as for any socket: by the mode it is born with. */
+static void
+testBindMode(const char *dir)
+{
+    static const mode_t masks[] = { 0022, 0077, 0002 };
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(masks); i++) {
+        mode_t old = umask(masks[i]);
+        g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                          " 600:unix:%s,server,nowait", path);
+        struct stat st;
+
+        umask(old);
+        g_assert_cmpint(stat(path, &st), ==, 0);
+        g_assert_cmphex(st.st_mode & 0777, ==, 0777 & ~masks[i]);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    static const hostCase cases[] = {
+        { "/relay/unix/connect", testConnect },
+        { "/relay/unix/host-half-close", testHostHalfClose },
+        { "/relay/unix/listener-restarted", testRestarted },
+        { "/relay/unix/backlog-full", testBacklogFull },
+        { "/relay/unix/backlog-full-and-closed", testBacklogClosed },
+        { "/relay/unix/bind-guest-first", testBindGuestFirst },
+        { "/relay/unix/bind-host-first", testBindHostFirst },
+        { "/relay/unix/bind-guest-leaves", testBindGuestLeaves },
+        { "/relay/unix/bind-both-at-once", testBindBothAtOnce },
+        { "/relay/unix/bind-path", testBindPath },
+        { "/relay/unix/bind-mode", testBindMode },
+        { "/relay/unix/bind-generated-path", testBindGenerated },
+    };
+
+    return hostRunCases(argc, argv, cases, G_N_ELEMENTS(cases));
+}

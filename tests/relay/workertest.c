@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The relay's processes: what a worker that was taken over can do (nothing),
+ * and what happens when one of them dies. With a scripted guest on the link,
+ * and for the first part a relay whose worker obeys the guest: its link.c is
+ * tests/relay/trapdoor.c.
+ */
+#include <config.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/lib/linkguest.h"
+#include "tests/lib/machine.h"
+#include "tests/relay/trapdoor.h"
+
+#define RELAY "vmchannel-relay"
+#define TRAPDOOR "tests/relay/trapdoor"
+
+static int
+kills(int few, int many)
+{
+    return g_getenv("VMCHANNEL_TEST_SLOW") ? many : few;
+}
+
+/* Waits until the worker is another one than @old. */
+static pid_t
+waitSuccessor(const vmcLinkGuest *guest, pid_t old)
+{
+    gint64 end = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+    pid_t now;
+
+    do
+        now = vmcLinkGuestPid(guest, "vmch-worker");
+    while ((now == old || now < 0) && g_get_monotonic_time() < end);
+    g_assert_cmpint(now, !=, old);
+    g_assert_cmpint(now, >, 0);
+    return now;
+}
+
+static int
+hostAccept(int listener)
+{
+    int fd = vmcAccept(listener, -1, VMC_PATIENCE / 2);
+
+    g_assert_cmpint(fd, >=, 0);
+    return fd;
+}
+
+/* Sends the command to the worker; its life ends with it. */
+static void
+expectDeath(vmcLinkGuest *guest, const char *command)
+{
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    vmcLinkConn *conn;
+
+    g_test_message("%s", command);
+    vmcLinkFrame(guest, command, strlen(command));
+    waitSuccessor(guest, worker);
+    conn = vmcLinkConnect(guest, 600);
+    g_assert_true(conn->connected);
+    vmcLinkReset(conn);
+}
+
+/* Each command of the trapdoor costs the worker its life, and no more. */
+static void
+testTrapdoor(gconstpointer command)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, TRAPDOOR, "--vmchannel 600:null"
+                                                      " --vmchannel 601:file:%s/lines", dir);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    g_autofree char *touched = g_build_filename("/tmp", TRAPDOOR_FILE, NULL);
+
+    unlink(touched);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), >, 0);
+    expectDeath(guest, command);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-broker"), ==, broker);
+    g_assert_false(g_file_test(touched, G_FILE_TEST_EXISTS));
+    vmcTempDirRemove(dir);
+}
+
+/* It would be no test if the trapdoor did not open. */
+static void
+testTrapdoorOpens(void)
+{
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, TRAPDOOR, "--vmchannel 600:null");
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+
+    vmcLinkFrame(guest, TRAPDOOR_PREFIX "nothing", strlen(TRAPDOOR_PREFIX "nothing"));
+    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+    expectDeath(guest, TRAPDOOR_PREFIX "exit");
+}
+
+/* Nothing of the starter's, nothing of the broker's: its two sockets and epoll. */
+static void
+testWorkerHolds(void)
+{
+    int mark = open("/proc/self/status", O_RDONLY);     /* inherited by the relay */
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:pty");
+    static const char *const names[] = { "vmch-worker", "vmch-pump", "vmch-broker" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        pid_t pid = vmcLinkGuestPid(guest, names[i]);
+        g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
+        g_autoptr(GDir) fds = g_dir_open(path, 0, NULL);
+        const char *name;
+
+        while ((name = g_dir_read_name(fds))) {
+            g_autofree char *one = g_build_filename(path, name, NULL);
+            g_autofree char *target = g_file_read_link(one, NULL);
+            bool known = g_str_equal(target, "/dev/null") || g_str_has_prefix(target, "socket:") ||
+                g_str_has_prefix(target, "anon_inode:");
+
+            if (i < 2)
+                g_test_message("%s: %s %s", names[i], name, target);
+            g_assert_true(known || i == 2);
+            g_assert_null(strstr(target, "/status"));
+        }
+    }
+    g_assert_cmpuint(vmcProcessDescriptors(vmcLinkGuestPid(guest, "vmch-worker")), ==, 6);
+    g_assert_cmpuint(vmcProcessDescriptors(vmcLinkGuestPid(guest, "vmch-pump")), ==, 5);
+    close(mark);
+}
+
+static char *
+statusLine(pid_t pid, const char *key)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", pid);
+    g_autofree char *text = NULL;
+    const char *line;
+
+    g_file_get_contents(path, &text, NULL, NULL);
+    line = text ? strstr(text, key) : NULL;
+    if (!line)
+        return g_strdup("");
+    line += strlen(key);
+    return g_strchug(g_strndup(line, strcspn(line, "\n")));
+}
+
+static void
+testConfined(void)
+{
+    static const char *const names[] = { "vmch-worker", "vmch-pump" };
+    g_autofree char *said = NULL;
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(&said, RELAY, "--debug on"
+                                                      " --vmchannel 600:pty");
+
+    g_test_message("%s", said);
+    g_assert_nonnull(strstr(said, "seccomp"));
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        pid_t pid = vmcLinkGuestPid(guest, names[i]);
+        g_autofree char *filtered = NULL, *privileges = NULL, *capabilities = NULL;
+
+        g_assert_cmpint(pid, >, 0);
+        /* The pump may be getting ready still. */
+        for (int left = 500; left > 0 && g_strcmp0(filtered, "2") != 0; left--) {
+            g_usleep(10000);
+            g_free(filtered);
+            filtered = statusLine(pid, "\nSeccomp:");
+        }
+        privileges = statusLine(pid, "\nNoNewPrivs:");
+        capabilities = statusLine(pid, "\nCapEff:");
+        g_assert_cmpstr(filtered, ==, "2");
+        g_assert_cmpstr(privileges, ==, "1");
+        g_assert_cmpstr(capabilities, ==, "0000000000000000");
+    }
+}
+
+/*
+ * Killed again and again in the middle of bytes both ways, with idle
+ * connections at its side: all end by RST, and the next connection is served
+ * at once.
+ */
+static void
+testWorkerKilled(void)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    g_autofree char *bytes = g_malloc0(1 << 20);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s"
+                                                      " --vmchannel 601:unix:%s/bind,server,nowait"
+                                                      " --vmchannel 602:null", path, dir);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    pid_t worker = waitSuccessor(guest, 0);
+    gint64 longest = 0;
+    int late = 0;               /* longer than 200 ms; others use this machine too */
+    guint fds = 0;
+    int memory = 0, rounds = kills(20, 200);
+
+    for (int i = 0; i < rounds; i++) {
+        vmcLinkConn *busy = vmcLinkConnect(guest, 600), *idle = vmcLinkConnect(guest, 600);
+        vmcLinkConn *waits = vmcLinkConnect(guest, 601), *next;
+        int hosts[2] = { hostAccept(listener), hostAccept(listener) };
+        gint64 begin;
+
+        g_assert_true(busy->connected && idle->connected && waits->connected);
+        vmcLinkPush(busy, bytes, 1 << 16);
+        send(hosts[0], bytes, 1 << 17, MSG_DONTWAIT);
+        vmcProcessKill(worker, SIGKILL);
+        begin = g_get_monotonic_time();
+        next = vmcLinkConnect(guest, 602);
+        g_assert_true(next->connected);
+        longest = MAX(longest, g_get_monotonic_time() - begin);
+        late += g_get_monotonic_time() - begin > 200 * G_TIME_SPAN_MILLISECOND;
+        worker = waitSuccessor(guest, worker);
+        vmcLinkPush(busy, bytes, 1);        /* as the guest would, again */
+        g_assert_true(vmcLinkWaitReset(busy));
+        g_assert_true(vmcLinkWaitReset(idle));
+        g_assert_true(vmcLinkWaitReset(waits));
+        close(hosts[0]);
+        close(hosts[1]);
+        vmcLinkReset(next);
+        if (i == rounds / 4) {
+            fds = vmcProcessDescriptors(broker);
+            memory = vmcProcessMemory(broker);
+        }
+    }
+    /* What each kill left to be probed is forgotten when the last worker has done it. */
+    for (gint64 end = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+         vmcProcessMemory(broker) > memory + 64 && g_get_monotonic_time() < end;)
+        vmcLinkTurn(guest, 100);
+    g_test_message("%d kills: the next connection at most %" G_GINT64_FORMAT " ms later; broker:"
+                   " %u descriptors, %d KiB, at the end %u and %d", rounds, longest / 1000, fds,
+                   memory, vmcProcessDescriptors(broker), vmcProcessMemory(broker));
+    g_assert_cmpint(late, <=, rounds / 10);
+    g_assert_cmpuint(vmcProcessDescriptors(broker), <=, fds + 1);
+    g_assert_cmpint(vmcProcessMemory(broker), <=, memory + 64);
+    close(listener);
+    vmcTempDirRemove(dir);
+}
+
+#define MANY 1000
+
+/* More connections to be probed than the successor's mailbox, or the link, holds. */
+static void
+testWorkerKilledWithMany(void)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s/bind,server,nowait"
+                                                      " --vmchannel 601:null", dir);
+    vmcLinkConn *conns[MANY];
+    pid_t worker = waitSuccessor(guest, 0);
+
+    for (int i = 0; i < MANY; i++)
+        conns[i] = vmcLinkConnect(guest, 600);
+    vmcProcessKill(worker, SIGKILL);
+    worker = waitSuccessor(guest, worker);
+    for (int i = 0; i < MANY && !g_test_failed(); i++)
+        g_assert_true(vmcLinkWaitReset(conns[i]));
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+    vmcTempDirRemove(dir);
+}
+
+/* One that fails by itself is not restarted as fast as it can fail. */
+static void
+testBackOff(void)
+{
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:null");
+    pid_t worker = waitSuccessor(guest, 0);
+    gint64 begin = g_get_monotonic_time();
+
+    for (int i = 0; i < 3; i++) {
+        /* At its start it has a child, which would be taken for its successor. */
+        g_assert_true(vmcLinkConnect(guest, 600)->connected);
+        vmcProcessKill(worker, SIGSEGV);
+        worker = waitSuccessor(guest, worker);
+    }
+    g_assert_cmpint(g_get_monotonic_time() - begin, >=, 600 * G_TIME_SPAN_MILLISECOND);
+    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+}
+
+/* The worker and the pump end with it; the guest's frames go nowhere. */
+static void
+testBrokerKilled(void)
+{
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:pty");
+    GArray *relays = vmcRelaysFind();
+
+    g_assert_cmpuint(relays->len, ==, 3);
+    vmcProcessKill(vmcLinkGuestPid(guest, "vmch-broker"), SIGKILL);
+    g_assert_true(vmcRelaysEnd(relays, 1000));
+}
+
+/* All end within a second, the bound socket goes, what was sent is written. */
+static void
+testQemuKilled(void)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autofree char *bind = g_build_filename(dir, "bind", NULL);
+    g_autofree char *lines = g_build_filename(dir, "lines", NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait"
+                                                      " --vmchannel 601:file:%s", bind, lines);
+    GArray *relays = vmcRelaysFind();
+
+    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+    vmcLinkSendText(vmcLinkConnect(guest, 601), "last words");
+    vmcLinkGuestClose(guest);
+    g_assert_true(vmcRelaysEnd(relays, 1000));
+    g_assert_false(g_file_test(bind, G_FILE_TEST_EXISTS));
+    g_assert_true(g_file_get_contents(lines, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "last words");
+    vmcTempDirRemove(dir);
+}
+
+/* A pump that dies takes its connections with it; the next has another one. */
+static void
+testPumpKilled(void)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autofree char *lines = g_build_filename(dir, "lines", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:file:%s", lines);
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+    pid_t pump = vmcLinkGuestPid(guest, "vmch-pump");
+    g_autofree char *text = NULL;
+
+    vmcProcessKill(pump, SIGKILL);
+    g_assert_true(vmcLinkWaitEnd(conn) || conn->reset);
+    do
+        conn = vmcLinkConnect(guest, 600);
+    while (conn->refused);
+    vmcLinkSendText(conn, "again\n");
+    vmcLinkFin(conn);
+    g_assert_true(vmcLinkWaitEnd(conn));
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-pump"), !=, pump);
+    g_assert_true(g_file_get_contents(lines, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "again\n");
+    vmcTempDirRemove(dir);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const char *const commands[] = TRAPDOOR_COMMANDS;
+
+    g_test_init(&argc, &argv, NULL);
+    g_test_set_nonfatal_assertions();
+    g_test_add_func("/relay/worker/holds-nothing-else", testWorkerHolds);
+    g_test_add_func("/relay/worker/confined", testConfined);
+    g_test_add_func("/relay/worker/killed", testWorkerKilled);
+    g_test_add_func("/relay/worker/killed-with-1000", testWorkerKilledWithMany);
+    g_test_add_func("/relay/worker/backs-off", testBackOff);
+    g_test_add_func("/relay/broker/killed", testBrokerKilled);
+    g_test_add_func("/relay/qemu-killed", testQemuKilled);
+    g_test_add_func("/relay/pump/killed", testPumpKilled);
+    g_test_add_func("/relay/trapdoor/opens", testTrapdoorOpens);
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+        g_autofree char *path = g_strconcat("/relay/trapdoor/",
+                                            commands[i] + strlen(TRAPDOOR_PREFIX), NULL);
+
+        g_test_add_data_func(path, commands[i], testTrapdoor);
+    }
+    return g_test_run();
+}

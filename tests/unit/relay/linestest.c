@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which part of what a guest wrote is whole lines. */
+#include <config.h>
+
+#include "relay/pump/lines.h"
+
+static void
+testLines(void)
+{
+    g_autofree char *longest = g_strnfill(VMC_LINE_MAX, 'x');
+
+    g_assert_cmpuint(vmcLinesReady("", 0, FALSE), ==, 0);
+    g_assert_cmpuint(vmcLinesReady("half", 4, FALSE), ==, 0);
+    g_assert_cmpuint(vmcLinesReady("half", 4, TRUE), ==, 4);
+    g_assert_cmpuint(vmcLinesReady("one\ntwo\nhalf", 12, FALSE), ==, 8);
+    g_assert_cmpuint(vmcLinesReady("one\n", 4, FALSE), ==, 4);
+    g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX - 1, FALSE), ==, 0);
+    g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX, FALSE), ==, VMC_LINE_MAX);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/relay/lines", testLines);
+    return g_test_run();
+}
