@@ -34,6 +34,20 @@ static const struct {
     { "alias", "name", offsetof(vmcChrDef, alias) },
 };
 
+bool
+vmcXmlIsChannel(xmlNodePtr node)
+{
+    return vmcXmlIs(node, "vmchannel") ||
+           (vmcXmlIs(node, "channel") &&
+            vmcXmlAttributeIs(vmcXmlChild(node, "target"), "type", "guestfwd"));
+}
+
+bool
+vmcXmlIsNic(xmlNodePtr node)
+{
+    return vmcXmlIs(node, "interface") && vmcXmlAttributeIs(node, "type", "vmchannel");
+}
+
 static char **
 deviceField(const vmcChrDef *def, size_t row)
 {
@@ -253,14 +267,6 @@ vmcChrDefFormat(const vmcChrDef *def, const char *indent, bool ascii)
 
     vmcXmlFormat(out, xmlDocGetRootElement(doc), indent, ascii);
     return g_string_free(out, FALSE);
-}
-
-bool
-vmcChrDefIsChannel(const vmcChrDef *def)
-{
-    return def->element == VMC_CHR_DEVICE_VMCHANNEL ||
-           (def->element == VMC_CHR_DEVICE_CHANNEL &&
-            g_strcmp0(def->targetType, "guestfwd") == 0);
 }
 
 /* The children that a channel may have; the rows of its type say more. */
@@ -547,21 +553,9 @@ userNicMeetsDefault(xmlNodePtr nic)
 static int
 interfaceParse(vmcDomainDef *def, xmlNodePtr node)
 {
-    g_autofree char *type = vmcXmlAttribute(node, "type");
-
-    if (g_strcmp0(type, "user") == 0 && userNicMeetsDefault(node))
+    if (vmcXmlAttributeIs(node, "type", "user") && userNicMeetsDefault(node))
         def->userNic = true;
-    return g_strcmp0(type, "vmchannel") == 0 ? nicParse(def, node) : 0;
-}
-
-/* A <channel> with a guestfwd target is ours even when it does not parse. */
-static bool
-isOurs(xmlNodePtr node)
-{
-    g_autofree char *target = vmcXmlAttribute(vmcXmlChild(node, "target"), "type");
-
-    return vmcXmlIs(node, "vmchannel") ||
-           (vmcXmlIs(node, "channel") && g_strcmp0(target, "guestfwd") == 0);
+    return vmcXmlIsNic(node) ? nicParse(def, node) : 0;
 }
 
 static int
@@ -570,7 +564,7 @@ chrParse(vmcDomainDef *def, xmlNodePtr node)
     g_autoptr(vmcChrDef) chr = vmcChrDefParse(node);
     vmcChannel *channel;
 
-    if (!isOurs(node)) {
+    if (!vmcXmlIsChannel(node)) {
         if (chr)
             g_ptr_array_add(def->others, g_steal_pointer(&chr));
         else
@@ -591,8 +585,7 @@ chrParse(vmcDomainDef *def, xmlNodePtr node)
 static int
 foreignCheck(const char *domainType, xmlNodePtr node)
 {
-    g_autofree char *type = vmcXmlAttribute(node, "type");
-    bool nic = vmcXmlIs(node, "interface") && g_strcmp0(type, "vmchannel") == 0;
+    bool nic = vmcXmlIsNic(node);
 
     if (!nic && !vmcXmlIs(node, "vmchannel"))
         return 0;
@@ -654,7 +647,7 @@ vmcDomainDefParse(xmlNodePtr domain)
 }
 
 bool
-vmcDomainDefIsOurs(const vmcDomainDef *def)
+vmcDomainDefHasChannels(const vmcDomainDef *def)
 {
     return def->channels->len > 0 || def->nics->len > 0;
 }

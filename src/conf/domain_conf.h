@@ -16,6 +16,15 @@
 #include "conf/domain_chr.h"
 #include "conf/network.h"
 
+/*
+ * vmcXmlIsChannel, vmcXmlIsNic:
+ * Whether @node is a <vmchannel> or a <channel> with a guestfwd target; whether
+ * it is an <interface type='vmchannel'>, the NIC that carries channels. What
+ * else stands in it may make no sense.
+ */
+bool vmcXmlIsChannel(xmlNodePtr node);
+bool vmcXmlIsNic(xmlNodePtr node);
+
 /* A character device: what it says by name, and the rest as it was written. */
 typedef struct {
     vmcChrDeviceType element;
@@ -59,9 +68,6 @@ bool vmcChrDefEqual(const vmcChrDef *a, const vmcChrDef *b);
  */
 char *vmcChrDefFormat(const vmcChrDef *def, const char *indent, bool ascii);
 
-/* vmcChrDefIsChannel: a <vmchannel>, or a <channel> with a guestfwd target. */
-bool vmcChrDefIsChannel(const vmcChrDef *def);
-
 /*
  * vmcChannelFromChrDef:
  * Returns the channel, post-parsed and validated, which the caller frees, or
@@ -100,5 +106,5 @@ bool vmcDomainIsForeign(xmlNodePtr domain);
  */
 vmcDomainDef *vmcDomainDefParse(xmlNodePtr domain);
 
-/* vmcDomainDefIsOurs: whether it has a channel or the NIC that carries them. */
-bool vmcDomainDefIsOurs(const vmcDomainDef *def);
+/* vmcDomainDefHasChannels: whether it has a channel, or the NIC that carries them. */
+bool vmcDomainDefHasChannels(const vmcDomainDef *def);

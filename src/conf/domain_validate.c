@@ -179,7 +179,7 @@ vmcDomainDefValidate(const vmcDomainDef *def)
         validateNic, validateTargets, validateBindings, validateAliases, validateAddresses,
     };
 
-    if (!vmcDomainDefIsOurs(def))
+    if (!vmcDomainDefHasChannels(def))
         return 0;
     for (size_t i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (checks[i](def) < 0)

@@ -157,6 +157,14 @@ vmcXmlAttribute(xmlNodePtr node, const char *name)
     return node ? takeString(xmlGetNoNsProp(node, (const xmlChar *)name)) : NULL;
 }
 
+bool
+vmcXmlAttributeIs(xmlNodePtr node, const char *name, const char *value)
+{
+    g_autofree char *given = vmcXmlAttribute(node, name);
+
+    return g_strcmp0(given, value) == 0;
+}
+
 char *
 vmcXmlText(xmlNodePtr node)
 {

@@ -48,6 +48,9 @@ xmlNodePtr vmcXmlChild(xmlNodePtr parent, const char *name);
  */
 char *vmcXmlAttribute(xmlNodePtr node, const char *name);
 
+/* vmcXmlAttributeIs: whether @node, which may be NULL, has that attribute with that value. */
+bool vmcXmlAttributeIs(xmlNodePtr node, const char *name, const char *value);
+
 /* vmcXmlText: returns the text inside @node, which the caller frees. */
 char *vmcXmlText(xmlNodePtr node);
 

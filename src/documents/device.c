@@ -14,52 +14,31 @@
 #include "conf/domain_conf.h"
 #include "conf/xml.h"
 #include "documents/domain_live.h"
+#include "documents/domain_mention.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
 
 static bool
-attributeIs(xmlNodePtr node, const char *name, const char *value)
+rootIs(const char *xml, bool (*predicate)(xmlNodePtr node))
 {
-    g_autofree char *have = vmcXmlAttribute(node, name);
+    g_autoptr(xmlDoc) doc = vmcMentionForward(xml) == VMC_MENTION_NONE ? NULL : vmcXmlParse(xml);
 
-    return have && strcmp(have, value) == 0;
-}
-
-static bool
-isNic(xmlNodePtr node)
-{
-    return vmcXmlIs(node, "interface") && attributeIs(node, "type", "vmchannel");
-}
-
-static bool
-isChannel(xmlNodePtr node)
-{
-    return vmcXmlIs(node, "vmchannel") ||
-           (vmcXmlIs(node, "channel") &&
-            attributeIs(vmcXmlChild(node, "target"), "type", "guestfwd"));
+    /* What we cannot read is libvirt's to judge. */
+    vmcErrorReset();
+    return doc && predicate(xmlDocGetRootElement(doc));
 }
 
 bool
-vmcDeviceIsOurs(const char *xml)
+vmcDeviceIsChannel(const char *xml)
 {
-    g_autoptr(xmlDoc) doc = NULL;
-    xmlNodePtr root;
-
-    if (!strstr(xml, "vmchannel") && !strstr(xml, "guestfwd"))
-        return false;
-    doc = vmcXmlParse(xml);
-    root = doc ? xmlDocGetRootElement(doc) : NULL;
-    return root && (isNic(root) || isChannel(root));
+    return rootIs(xml, vmcXmlIsChannel);
 }
 
 bool
 vmcDeviceIsNic(const char *xml)
 {
-    g_autoptr(xmlDoc) doc = vmcXmlParse(xml);
-    xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
-
-    return root && isNic(root);
+    return rootIs(xml, vmcXmlIsNic);
 }
 
 /* A definition and a device that is to change it. */
@@ -175,7 +154,7 @@ find(const change *c, bool sameSource)
     g_autoptr(vmcChrDef) def = NULL;
     g_autoptr(vmcChannel) channel = NULL;
 
-    if (isNic(c->device))
+    if (vmcXmlIsNic(c->device))
         return findNic(c);
     def = vmcChrDefParse(c->device);
     channel = def ? vmcChannelFromChrDef(def) : NULL;
@@ -204,7 +183,7 @@ vmcDeviceDetach(const char *domain, const char *device)
     node = find(&c, true);
     if (!node)
         return NULL;
-    if (isNic(node) && c.def->channels->len > 0) {
+    if (vmcXmlIsNic(node) && c.def->channels->len > 0) {
         vmcReportError(VIR_ERR_OPERATION_INVALID,
                        "<interface type='vmchannel'> carries %u channels: detach them first",
                        c.def->channels->len);
@@ -239,7 +218,7 @@ vmcDeviceUpdate(const char *domain, const char *device)
     node = find(&c, false);
     if (!node)
         return NULL;
-    if (isNic(node))
+    if (vmcXmlIsNic(node))
         keepIdentity(&c, node);
     removeNode(node);
     add(&c);

@@ -12,10 +12,11 @@
 
 #include <glib.h>
 
-/* vmcDeviceIsOurs: whether @xml is a <vmchannel>, a guestfwd <channel> or our NIC. */
-bool vmcDeviceIsOurs(const char *xml);
-
-/* vmcDeviceIsNic: whether @xml, one of ours, is the NIC that carries the channels. */
+/*
+ * vmcDeviceIsChannel, vmcDeviceIsNic: whether @xml is a channel, or the NIC
+ * that carries them. What cannot be read is neither.
+ */
+bool vmcDeviceIsChannel(const char *xml);
 bool vmcDeviceIsNic(const char *xml);
 
 /*

@@ -99,7 +99,7 @@ forwardDomain(rewriting *r, xmlNodePtr domain)
     if (def->foreignType)
         return 0;
     stock = vmcStockDefParse(domain, r->options);
-    if (!vmcDomainDefIsOurs(def) && !stock->nic && stock->channels->len == 0)
+    if (!vmcDomainDefHasChannels(def) && !stock->nic && stock->channels->len == 0)
         return 0;
     if (validate(def, stock) < 0 || editStart(r) < 0)
         return -1;
@@ -114,7 +114,7 @@ reverseDomain(rewriting *r, xmlNodePtr domain)
     if (vmcDomainIsForeign(domain))
         return 0;
     stock = vmcStockDefParse(domain, r->options);
-    if (!vmcStockDefIsOurs(stock))
+    if (!vmcStockDefIsStock(stock))
         return 0;
     return editStart(r) < 0 ? -1 : vmcDomainReverse(r->edit, domain, stock, r->options);
 }

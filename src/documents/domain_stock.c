@@ -10,14 +10,6 @@
 #include "qemu/qemu_conf.h"
 #include "util/error.h"
 
-static bool
-attributeIs(xmlNodePtr node, const char *name, const char *value)
-{
-    g_autofree char *given = vmcXmlAttribute(node, name);
-
-    return g_strcmp0(given, value) == 0;
-}
-
 static void
 channelFree(gpointer channel)
 {
@@ -35,7 +27,7 @@ vmcStockDefFree(vmcStockDef *stock)
 }
 
 bool
-vmcStockDefIsOurs(const vmcStockDef *stock)
+vmcStockDefIsStock(const vmcStockDef *stock)
 {
     return stock->wrapped || stock->nic || stock->channels->len > 0 || stock->record;
 }
@@ -45,16 +37,16 @@ vmcStockNicSource(xmlNodePtr nic)
 {
     xmlNodePtr source = vmcXmlChild(nic, "source");
 
-    return source && attributeIs(source, "address", VMC_STOCK_NIC_ADDRESS) &&
-           attributeIs(source, "port", VMC_STOCK_NIC_PORT) ? source : NULL;
+    return source && vmcXmlAttributeIs(source, "address", VMC_STOCK_NIC_ADDRESS) &&
+           vmcXmlAttributeIs(source, "port", VMC_STOCK_NIC_PORT) ? source : NULL;
 }
 
 /* One whose source was changed is somebody else's by now. */
 static bool
 isStockNic(xmlNodePtr node)
 {
-    return vmcXmlIs(node, "interface") && attributeIs(node, "type", VMC_STOCK_NIC_TYPE) &&
-           attributeIs(vmcXmlChild(node, "alias"), "name", VMC_NIC_ALIAS) &&
+    return vmcXmlIs(node, "interface") && vmcXmlAttributeIs(node, "type", VMC_STOCK_NIC_TYPE) &&
+           vmcXmlAttributeIs(vmcXmlChild(node, "alias"), "name", VMC_NIC_ALIAS) &&
            vmcStockNicSource(node);
 }
 
@@ -121,7 +113,7 @@ commandlineParse(vmcStockDef *stock, xmlNodePtr commandline)
         xmlNodePtr next = argumentFrom(vmcXmlNext(argument));
         g_autofree char *value = vmcXmlAttribute(next, "value");
 
-        if (value && attributeIs(argument, "value", VMC_STOCK_OPTION) &&
+        if (value && vmcXmlAttributeIs(argument, "value", VMC_STOCK_OPTION) &&
             optionParse(stock, value)) {
             g_ptr_array_add(stock->arguments, argument);
             g_ptr_array_add(stock->arguments, next);
@@ -150,7 +142,7 @@ isStockMtu(xmlNodePtr node)
     unsigned int mtu;
 
     return vmcXmlIsNs(node, VMC_STOCK_URI, "property") &&
-           attributeIs(node, "name", VMC_STOCK_MTU) && attributeIs(node, "type", "unsigned") &&
+           vmcXmlAttributeIs(node, "name", VMC_STOCK_MTU) && vmcXmlAttributeIs(node, "type", "unsigned") &&
            vmcStockMtuFromString(value, &mtu);
 }
 
@@ -173,7 +165,7 @@ overrideParse(vmcStockDef *stock, xmlNodePtr override)
 {
     stock->override = override;
     for (xmlNodePtr node = vmcXmlFirst(override); node; node = vmcXmlNext(node)) {
-        if (vmcXmlIsNs(node, VMC_STOCK_URI, "device") && attributeIs(node, "alias", VMC_NIC_ALIAS))
+        if (vmcXmlIsNs(node, VMC_STOCK_URI, "device") && vmcXmlAttributeIs(node, "alias", VMC_NIC_ALIAS))
             deviceParse(stock, node);
     }
 }

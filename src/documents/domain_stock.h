@@ -46,8 +46,8 @@ vmcStockDef *vmcStockDefParse(xmlNodePtr domain, const vmcRewriteOptions *option
 void vmcStockDefFree(vmcStockDef *stock);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcStockDef, vmcStockDefFree)
 
-/* vmcStockDefIsOurs: whether any part of it comes from us. */
-bool vmcStockDefIsOurs(const vmcStockDef *stock);
+/* vmcStockDefIsStock: whether the domain has any part of the stock form. */
+bool vmcStockDefIsStock(const vmcStockDef *stock);
 
 /*
  * vmcStockRecorded: the channels (vmcChannel *) of the domain's record, which

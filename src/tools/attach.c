@@ -35,7 +35,7 @@ readChannel(const char *xml)
 
     if (!def)
         return NULL;
-    if (!vmcChrDefIsChannel(def)) {
+    if (!vmcXmlIsChannel(root)) {
         vmcReportError(VIR_ERR_XML_ERROR, "<%s> is no channel: accepted is <vmchannel>",
                        (const char *)root->name);
         return NULL;

@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autofree char *announced = vmcCapabilitiesAnnounce(domain);
 
     g_assert_nonnull(announced);
-    if (device && vmcDeviceIsOurs(device))
+    if (device && (vmcDeviceIsChannel(device) || vmcDeviceIsNic(device)))
         checkDevice(domain, device);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include <fcntl.h>
+#include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -293,6 +294,88 @@ testOwnCallRefused(void)
     g_assert_cmpstr(message, ==, "never");
 }
 
+#define HIDDEN_CHANNEL(words) \
+    "<channel type='null'>" words \
+    "<target type='guestf&#119;d' address='10.0.2.4' port='1'/></channel>"
+#define HIDDEN_NIC "<interface type='vmch&#x61;nnel'/>"
+
+/*
+ * A word of ours that a character reference hides, wherever a client can say
+ * it, and what the daemon gets first when we have seen it; 0: nothing, since
+ * the client gets an error.
+ */
+typedef struct {
+    const char *path;
+    guint32 procedure;
+    bool device;                /* the XML stands behind the domain that it is for */
+    const char *xml;
+    guint32 flags;
+    guint32 first;
+} hiddenWord;
+
+static const hiddenWord hiddenWords[] = {
+    { "/proxy/hidden/define/channel",
+      VMC_RPC_DOMAIN_DEFINE_XML_FLAGS, false, DOMAIN(HIDDEN_CHANNEL("")), 0,
+      VMC_RPC_CONNECT_GET_DOMAIN_CAPABILITIES },
+    { "/proxy/hidden/define/nic",
+      VMC_RPC_DOMAIN_DEFINE_XML_FLAGS, false, DOMAIN(HIDDEN_NIC), 0,
+      VMC_RPC_CONNECT_GET_DOMAIN_CAPABILITIES },
+    /* Text in the element is what only the grammar refuses. */
+    { "/proxy/hidden/validate",
+      VMC_RPC_DOMAIN_DEFINE_XML_FLAGS, false,
+      DOMAIN("<emulator>/q</emulator>" HIDDEN_CHANNEL("words")), VIR_DOMAIN_DEFINE_VALIDATE, 0 },
+    { "/proxy/hidden/attach/channel",
+      VMC_RPC_DOMAIN_ATTACH_DEVICE_FLAGS, true, HIDDEN_CHANNEL(""), VIR_DOMAIN_AFFECT_CONFIG,
+      VMC_RPC_DOMAIN_IS_ACTIVE },
+    { "/proxy/hidden/attach/nic",
+      VMC_RPC_DOMAIN_ATTACH_DEVICE_FLAGS, true, HIDDEN_NIC, VIR_DOMAIN_AFFECT_CONFIG,
+      VMC_RPC_DOMAIN_IS_ACTIVE },
+    { "/proxy/hidden/detach",
+      VMC_RPC_DOMAIN_DETACH_DEVICE_FLAGS, true, HIDDEN_CHANNEL(""), VIR_DOMAIN_AFFECT_CONFIG,
+      VMC_RPC_DOMAIN_IS_ACTIVE },
+    { "/proxy/hidden/update/channel",
+      VMC_RPC_DOMAIN_UPDATE_DEVICE_FLAGS, true, HIDDEN_CHANNEL(""), VIR_DOMAIN_AFFECT_CONFIG,
+      VMC_RPC_DOMAIN_IS_ACTIVE },
+    { "/proxy/hidden/update/nic",
+      VMC_RPC_DOMAIN_UPDATE_DEVICE_FLAGS, true, HIDDEN_NIC, VIR_DOMAIN_AFFECT_CONFIG,
+      VMC_RPC_DOMAIN_IS_ACTIVE },
+    /* A reference that hides nothing of ours. */
+    { "/proxy/hidden/nothing",
+      VMC_RPC_DOMAIN_ATTACH_DEVICE_FLAGS, true, "<interface type='us&#101;r'/>",
+      VIR_DOMAIN_AFFECT_CONFIG, VMC_RPC_DOMAIN_ATTACH_DEVICE_FLAGS },
+};
+
+static void
+testHidden(gconstpointer opaque)
+{
+    static const guint8 uuid[16];
+    const hiddenWord *word = opaque;
+    g_autoptr(vmcProxyPeer) peer = vmcProxyPeerStart();
+    GByteArray *call = vmcRpcCallNew(word->procedure, 2);
+    g_autoptr(GByteArray) came = NULL;
+    vmcRpcHeader header;
+
+    if (word->device) {
+        vmcXdrWriteString(call, "x", 1);
+        g_byte_array_append(call, uuid, sizeof(uuid));
+        vmcXdrWriteU32(call, -1);
+    }
+    vmcXdrWriteString(call, word->xml, strlen(word->xml));
+    vmcXdrWriteU32(call, word->flags);
+    vmcRpcMessageFinish(call);
+    sendAndFree(peer->client, call);
+    sendAndFree(peer->client, trivial(3));
+    if (word->first) {
+        came = vmcProxyMessage(peer->daemon, &header);
+        g_assert_cmpuint(header.procedure, ==, word->first);
+        return;
+    }
+    expect(peer->daemon, 3, 3);
+    came = vmcProxyMessage(peer->client, &header);
+    g_assert_cmpuint(header.serial, ==, 2);
+    g_assert_cmpuint(header.status, ==, VMC_RPC_ERROR);
+}
+
 /* What is no message ends the connection; what came before has gone on. */
 static void
 testNoMessage(void)
@@ -495,6 +578,8 @@ main(int argc, char **argv)
     g_test_add_func("/proxy/error-reply/inside", testAnswersInside);
     g_test_add_func("/proxy/own-call", testOwnCall);
     g_test_add_func("/proxy/own-call/refused", testOwnCallRefused);
+    for (size_t i = 0; i < G_N_ELEMENTS(hiddenWords); i++)
+        g_test_add_data_func(hiddenWords[i].path, &hiddenWords[i], testHidden);
     g_test_add_func("/proxy/no-message", testNoMessage);
     g_test_add_func("/proxy/truncated", testTruncated);
     g_test_add_func("/proxy/backpressure", testBackpressure);

@@ -349,7 +349,7 @@ static bool
 isOurs(const vmcDeviceCall *call, const char *device)
 {
     return call->hasAlias ? g_str_has_prefix(device, "vmchannel-") || vmcChannelAliasIsUser(device)
-                          : vmcDeviceIsOurs(device);
+                          : vmcDeviceIsChannel(device) || vmcDeviceIsNic(device);
 }
 
 /* The alias that the NIC has in the daemon's form means the NIC here too. */

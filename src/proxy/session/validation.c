@@ -5,10 +5,10 @@
 #include "proxy/session/validation.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "conf/domain_conf.h"
 #include "conf/xml.h"
+#include "documents/domain_mention.h"
 #include "util/schema.h"
 
 #define GRAMMAR "vmchanneldevice.rng"
@@ -41,7 +41,7 @@ checkDomain(xmlNodePtr domain, const char *schemaDir)
     g_autoptr(vmcSchema) schema = NULL;
 
     /* What cannot be read is reported where it is rewritten. */
-    if (!def || !vmcDomainDefIsOurs(def))
+    if (!def || !vmcDomainDefHasChannels(def))
         return 0;
     schema = vmcSchemaLoad(path);
     if (!schema || checkDevices(schema, def->channelNodes) < 0)
@@ -61,7 +61,7 @@ vmcValidateOurs(const char *xml, const char *schemaDir)
     g_autoptr(xmlDoc) doc = NULL;
     xmlNodePtr root;
 
-    if (!strstr(xml, "vmchannel") && !strstr(xml, "guestfwd"))
+    if (vmcMentionForward(xml) == VMC_MENTION_NONE)
         return 0;
     doc = vmcXmlParse(xml);
     root = doc ? xmlDocGetRootElement(doc) : NULL;

@@ -125,14 +125,15 @@ testChannels(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(channels); i++) {
         g_autoptr(xmlDoc) doc = NULL;
-        g_autoptr(vmcChrDef) def = vmcChrDefParse(rootOf(channels[i], &doc));
+        xmlNodePtr root = rootOf(channels[i], &doc);
+        g_autoptr(vmcChrDef) def = vmcChrDefParse(root);
         g_autoptr(vmcChannel) channel = vmcChannelFromChrDef(def);
         g_autoptr(vmcChrDef) back = NULL;
         g_autofree char *formatted = NULL;
 
         g_assert_cmpstr(vmcErrorLast()->message, ==, "");
         g_assert_nonnull(channel);
-        g_assert_true(vmcChrDefIsChannel(def));
+        g_assert_true(vmcXmlIsChannel(root));
         back = vmcChrDefFromChannel(channel);
         formatted = vmcChrDefFormat(back, "", false);
         g_assert_cmpstr(formatted, ==, channels[i]);
@@ -316,7 +317,7 @@ testHypervisor(void)
             rootOf("<domain type='xen'><devices><channel type='x'>"
                    "<target type='guestfwd'/></channel></devices></domain>", &doc));
 
-        g_assert_false(vmcDomainDefIsOurs(def));
+        g_assert_false(vmcDomainDefHasChannels(def));
     }
 }
 
