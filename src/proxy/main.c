@@ -20,7 +20,7 @@
 
 #include "proxy/server.h"
 #include "proxy/wire/identity.h"
-#include "rpc/procedure.h"
+#include "rpc/procedures.h"
 #include "util/error.h"
 
 /* The first descriptor that systemd hands over. */
@@ -80,16 +80,17 @@ wrongUsage(const char *what)
 static int
 printProcedures(void)
 {
-    size_t n;
-    const vmcRpcProcedure *table = vmcRpcProcedures(&n);
+    const vmcRpcProcedure *table = vmcRpcProcedures();
 
     puts("program\tnumber\tname\tdocument\tcall\taction\treply\taction\tnote");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < VMC_RPC_PROCEDURES_N; i++) {
+        if (!table[i].note)
+            continue;
         printf("0x%08x\t%u\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", table[i].program, table[i].number,
                table[i].name, vmcRpcDocumentToString(table[i].document),
                table[i].call ? table[i].call : "-", vmcRpcActionToString(table[i].callAction),
                table[i].reply ? table[i].reply : "-", vmcRpcActionToString(table[i].replyAction),
-               table[i].note ? table[i].note : "");
+               table[i].note);
     }
     return EXIT_SUCCESS;
 }

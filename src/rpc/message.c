@@ -35,6 +35,18 @@ vmcRpcHeaderHasFds(const vmcRpcHeader *header)
     return header->type == VMC_RPC_CALL_WITH_FDS || header->type == VMC_RPC_REPLY_WITH_FDS;
 }
 
+void
+vmcRpcPayload(const GByteArray *message, vmcXdrReader *reader)
+{
+    vmcRpcHeader header;
+
+    vmcXdrReaderInit(reader, message->data, message->len);
+    vmcXdrSkip(reader, VMC_RPC_HEADER_SIZE);
+    if (!reader->failed && vmcRpcHeaderParse(message->data, &header) &&
+        vmcRpcHeaderHasFds(&header))
+        vmcXdrReadU32(reader);
+}
+
 GByteArray *
 vmcRpcMessageNew(const vmcRpcHeader *header)
 {

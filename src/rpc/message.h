@@ -2,7 +2,7 @@
 /*
  * libvirt's messages as far as every one of them is alike: the header, the
  * error that a reply may carry, and how one is put together. Knows no
- * procedure: those stand in procedure.h.
+ * procedure: those stand in procedures.h.
  *
  * Pure: opens nothing, starts nothing. Every byte read is a stranger's.
  */
@@ -63,6 +63,13 @@ bool vmcRpcHeaderParse(const guint8 *bytes, vmcRpcHeader *header);
 
 /* vmcRpcHeaderHasFds: whether descriptors follow, by the message's type. */
 bool vmcRpcHeaderHasFds(const vmcRpcHeader *header);
+
+/*
+ * vmcRpcPayload:
+ * Starts @reader at the payload of the whole @message, after the count of
+ * descriptors where there is one.
+ */
+void vmcRpcPayload(const GByteArray *message, vmcXdrReader *reader);
 
 /*
  * vmcRpcMessageNew:

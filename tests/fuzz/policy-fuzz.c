@@ -14,7 +14,7 @@
 #include "documents/domain_mask.h"
 #include "proxy/policy/filter.h"
 #include "proxy/policy/policy.h"
-#include "rpc/procedure.h"
+#include "rpc/rewrite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,7 +41,7 @@ messageOf(const uint8_t *data, size_t size)
 }
 
 static void
-checkCall(const vmcPolicy *policy, const vmcRpcEntry *entry, const vmcRpcHeader *header,
+checkCall(const vmcPolicy *policy, const vmcRpcProcedure *procedure, const vmcRpcHeader *header,
           const GByteArray *message)
 {
     g_autoptr(GPtrArray) domains = NULL;
@@ -52,8 +52,8 @@ checkCall(const vmcPolicy *policy, const vmcRpcEntry *entry, const vmcRpcHeader 
 
     vmcRpcPayload(message, &reader);
     domains = vmcFilterDomains(policy, &reader);
-    if (vmcFilterCall(policy, entry, message, NULL) == VMC_FILTER_INSIDE &&
-        g_strcmp0(entry->where, "d") == 0) {
+    if (vmcFilterCall(policy, procedure, message, NULL) == VMC_FILTER_INSIDE &&
+        g_strcmp0(procedure->call, "d") == 0) {
         size_t length;
 
         vmcRpcPayload(message, &reader);
@@ -62,8 +62,8 @@ checkCall(const vmcPolicy *policy, const vmcRpcEntry *entry, const vmcRpcHeader 
         g_assert_cmpmem(reader.data + reader.pos, sizeof(self), self, sizeof(self));
     }
     if (domains) {
-        vmcFilterCall(policy, entry, message, domains);
-        if (vmcFilterAnswers(entry, message, &flags))
+        vmcFilterCall(policy, procedure, message, domains);
+        if (vmcFilterAnswers(procedure, message, &flags))
             answer = vmcFilterAnswer(header, message, domains);
     }
 }
@@ -72,15 +72,15 @@ static void
 checkMessage(const vmcPolicy *policy, GByteArray *message)
 {
     vmcRpcHeader header;
-    const vmcRpcEntry *entry;
+    const vmcRpcProcedure *procedure;
     g_autoptr(GByteArray) error = NULL;
 
     vmcRpcHeaderParse(message->data, &header);
-    entry = vmcRpcCatalogueFind(header.program, header.procedure);
+    procedure = vmcRpcProcedureFind(&header);
     error = vmcFilterError(message);
-    if (vmcPolicyAllows(policy, entry)) {
-        checkCall(policy, entry, &header, message);
-        if (vmcFilterReply(policy, entry, &message))
+    if (vmcPolicyAllows(policy, procedure)) {
+        checkCall(policy, procedure, &header, message);
+        if (vmcFilterReply(policy, procedure, &message))
             g_assert_cmpuint(message->len, >=, VMC_RPC_HEADER_SIZE);
     }
     g_byte_array_unref(message);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "documents/domain_rewrite.h"
-#include "rpc/procedure.h"
+#include "rpc/rewrite.h"
 #include "util/error.h"
 
 #include <glib.h>
@@ -39,6 +39,20 @@ static char *
 blank(const char *xml G_GNUC_UNUSED, void *opaque G_GNUC_UNUSED)
 {
     return g_strdup("");
+}
+
+/* The row of a message's procedure where there is something to do, or any other such. */
+static const vmcRpcProcedure *
+rowOf(const vmcRpcHeader *header)
+{
+    const vmcRpcProcedure *row = vmcRpcProcedureFind(header);
+    size_t i = header->procedure % VMC_RPC_PROCEDURES_N;
+
+    while (!row || !row->note) {
+        row = &vmcRpcProcedures()[i];
+        i = (i + 1) % VMC_RPC_PROCEDURES_N;
+    }
+    return row;
 }
 
 /* The message without its length and its documents. */
@@ -105,18 +119,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     GByteArray message = { .data = exact, .len = size };
     vmcRpcHeader header;
     const vmcRpcProcedure *row;
-    size_t n;
 
     if (size < VMC_RPC_HEADER_SIZE)
         return 0;
     vmcRpcHeaderParse(exact, &header);
     checkError(&message);
-    row = vmcRpcProcedureFind(&header);
-    if (!row) {
-        const vmcRpcProcedure *table = vmcRpcProcedures(&n);
-
-        row = &table[header.procedure % n];
-    }
+    row = rowOf(&header);
     if (row->call)
         checkSignature(&message, row->call, forward);
     if (row->reply)

@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 #include "proxy/policy/policy.h"
-#include "rpc/catalogue.h"
-#include "rpc/procedure.h"
+#include "rpc/procedures.h"
 #include "tests/lib/policyutils.h"
 #include "tests/lib/proxypeer.h"
 
@@ -33,13 +32,21 @@ typedef struct {
     guint answered;             /* to the guest */
 } walk;
 
+static bool
+hasDomain(const vmcRpcProcedure *procedure)
+{
+    return procedure->call && strpbrk(procedure->call, "dDL");
+}
+
 /* What stands before and at a call's domain, then words that are zero. */
 static void
-writeArguments(GByteArray *out, const vmcRpcEntry *entry, const char *uuid)
+writeArguments(GByteArray *out, const vmcRpcProcedure *procedure, const char *uuid)
 {
     static const guint8 zeros[64];
+    const char *signature =
+        procedure->traits & VMC_RPC_EVENT ? procedure->reply : procedure->call;
 
-    for (const char *letter = entry->where ? entry->where : ""; *letter; letter++) {
+    for (const char *letter = signature ? signature : ""; *letter; letter++) {
         if (*letter == 's')
             vmcXdrWriteString(out, "snap", 4);
         else if (strchr("wDL", *letter))
@@ -74,11 +81,11 @@ listReply(const vmcRpcHeader *header)
 
 /* Whether the domain in a message that reached the daemon may be there. */
 static void
-checkDomain(const walk *w, const vmcRpcEntry *entry, const GByteArray *message)
+checkDomain(const walk *w, const vmcRpcProcedure *procedure, const GByteArray *message)
 {
     guint8 hidden[VMC_RPC_UUID_SIZE];
 
-    if (!w->hidden || !entry->where)
+    if (!w->hidden || !hasDomain(procedure))
         return;
     g_assert_true(vmcPolicyUuidParse(w->hidden, hidden));
     g_assert_null(memmem(message->data, message->len, hidden, sizeof(hidden)));
@@ -89,19 +96,19 @@ atDaemon(walk *w)
 {
     vmcRpcHeader header;
     g_autoptr(GByteArray) message = vmcProxyMessage(w->peer->daemon, &header);
-    const vmcRpcEntry *entry = vmcRpcCatalogueFind(header.program, header.procedure);
+    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(&header);
     g_autoptr(GByteArray) reply = NULL;
 
     if (header.program == PROGRAM_KEEPALIVE)
         return;
-    g_assert_nonnull(entry);
+    g_assert_nonnull(procedure);
     g_assert_cmpuint(header.type, ==, VMC_RPC_CALL);
-    if (entry->number == VMC_RPC_CONNECT_LIST_ALL_DOMAINS) {
+    if (procedure->number == VMC_RPC_CONNECT_LIST_ALL_DOMAINS) {
         reply = listReply(&header);
     } else {
-        if (!g_strv_contains((const char *const *)w->reaches, entry->name))
-            g_error("%s reached the daemon", entry->name);
-        checkDomain(w, entry, message);
+        if (!g_strv_contains((const char *const *)w->reaches, procedure->name))
+            g_error("%s reached the daemon", procedure->name);
+        checkDomain(w, procedure, message);
         w->came++;
         reply = vmcRpcErrorReplyNew(&header, VIR_FROM_QEMU, VIR_ERR_OPERATION_INVALID,
                                     "Requested operation is not valid: /srv/hidden");
@@ -152,12 +159,12 @@ sendMessage(walk *w, vmcRpcHeader header, const GByteArray *payload)
 static void
 settle(walk *w)
 {
-    const vmcRpcEntry *entry = vmcRpcCatalogueFind(VMC_RPC_PROGRAM_REMOTE, 16);
-    vmcRpcHeader header = { .program = entry->program, .procedure = entry->number };
+    const vmcRpcProcedure *procedure = vmcRpcProcedureFindName("DOMAIN_GET_INFO");
+    vmcRpcHeader header = { .program = procedure->program, .procedure = procedure->number };
     g_autoptr(GByteArray) payload = g_byte_array_new();
     guint before = w->came;
 
-    writeArguments(payload, entry, SELF);
+    writeArguments(payload, procedure, SELF);
     sendMessage(w, header, payload);
     waitForReply(w);
     g_assert_cmpuint(w->came, ==, before + 1);
@@ -165,15 +172,15 @@ settle(walk *w)
 
 /* One procedure, every way. */
 static void
-tryEntry(walk *w, const vmcRpcEntry *entry, GRand *rand)
+tryProcedure(walk *w, const vmcRpcProcedure *procedure, GRand *rand)
 {
-    vmcRpcHeader header = { .program = entry->program, .procedure = entry->number };
+    vmcRpcHeader header = { .program = procedure->program, .procedure = procedure->number };
 
     for (int way = 0; way < 5; way++) {
         g_autoptr(GByteArray) payload = g_byte_array_new();
 
         if (way < 2)
-            writeArguments(payload, entry, way == 0 ? SELF : OTHER);
+            writeArguments(payload, procedure, way == 0 ? SELF : OTHER);
         else if (way < 4)
             writeNoise(payload, rand, way == 3);
         sendMessage(w, header, payload);
@@ -183,20 +190,20 @@ tryEntry(walk *w, const vmcRpcEntry *entry, GRand *rand)
 
 /* What is no call, or none of what is known. */
 static void
-tryOddities(walk *w, const vmcRpcEntry *entry)
+tryOddities(walk *w, const vmcRpcProcedure *procedure)
 {
     g_autoptr(GByteArray) payload = g_byte_array_new();
 
-    writeArguments(payload, entry, SELF);
+    writeArguments(payload, procedure, SELF);
     for (guint32 type = 1; type < 8; type++) {
-        vmcRpcHeader header = { .program = entry->program, .procedure = entry->number,
+        vmcRpcHeader header = { .program = procedure->program, .procedure = procedure->number,
                                 .type = type };
 
         if (type != VMC_RPC_CALL_WITH_FDS && type != VMC_RPC_REPLY_WITH_FDS)
             sendMessage(w, header, payload);
     }
     for (guint32 version = 2; version < 4; version++) {
-        vmcRpcHeader header = { .program = entry->program, .procedure = entry->number,
+        vmcRpcHeader header = { .program = procedure->program, .procedure = procedure->number,
                                 .version = version };
 
         sendMessage(w, header, payload);
@@ -263,9 +270,9 @@ walkAll(walk *w)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed(20091123);
 
-    for (int i = 0; i < VMC_RPC_CATALOGUE_SIZE; i++) {
-        tryEntry(w, &vmcRpcCatalogue()[i], rand);
-        tryOddities(w, &vmcRpcCatalogue()[i]);
+    for (int i = 0; i < VMC_RPC_PROCEDURES_N; i++) {
+        tryProcedure(w, &vmcRpcProcedures()[i], rand);
+        tryOddities(w, &vmcRpcProcedures()[i]);
         settle(w);
     }
     tryUnknown(w);

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rpc/procedure.h"
+#include "rpc/procedures.h"
 #include "tests/lib/proxypeer.h"
 
 #define MIB (1024 * 1024)
@@ -43,14 +43,12 @@ anyHeader(GRand *rand)
         VMC_RPC_PROGRAM_REMOTE, VMC_RPC_PROGRAM_QEMU, 0x6b656570, 0x12345678
     };
     static const guint32 types[] = { 0, 0, 1, 1, 2, 3, 3, 6, 7, 0xffffffff };
-    size_t n;
-    const vmcRpcProcedure *table = vmcRpcProcedures(&n);
-
     return (vmcRpcHeader){
         .program = programs[g_rand_int_range(rand, 0, G_N_ELEMENTS(programs))],
         .version = g_rand_int_range(rand, 0, 8) ? 1 : g_rand_int(rand),
-        .procedure = g_rand_boolean(rand) ? table[g_rand_int_range(rand, 0, n)].number
-                                          : (guint32)g_rand_int_range(rand, 0, 600),
+        .procedure = g_rand_boolean(rand)
+            ? vmcRpcProcedures()[g_rand_int_range(rand, 0, VMC_RPC_PROCEDURES_N)].number
+            : (guint32)g_rand_int_range(rand, 0, 600),
         .type = types[g_rand_int_range(rand, 0, G_N_ELEMENTS(types))],
         .serial = g_rand_int(rand),
         .status = g_rand_int_range(rand, 0, 4),

@@ -24,7 +24,7 @@
 
 #include "documents/capabilities.h"
 #include "documents/domain_rewrite.h"
-#include "rpc/procedure.h"
+#include "rpc/rewrite.h"
 #include "tests/lib/proxypeer.h"
 
 #define KEEPALIVE 0x6b656570
@@ -169,11 +169,12 @@ announce(const char *xml, void *opaque)
     return rewrite(xml, opaque, VMC_RPC_ACTION_ANNOUNCE);
 }
 
-/* By vmcRpcAction; devices and channels of running domains are not in the mix. */
-static const vmcRpcRewriter rewriters[] = {
-    NULL, forward, native, reverse, NULL, announce, reverse, forward, NULL,
+/* Devices and channels of running domains are not in the mix. */
+static const vmcRpcRewriter rewriters[VMC_RPC_ACTION_LAST] = {
+    [VMC_RPC_ACTION_FORWARD] = forward, [VMC_RPC_ACTION_NATIVE] = native,
+    [VMC_RPC_ACTION_REVERSE] = reverse, [VMC_RPC_ACTION_ANNOUNCE] = announce,
+    [VMC_RPC_ACTION_LIVE] = reverse, [VMC_RPC_ACTION_MEND] = forward,
 };
-G_STATIC_ASSERT(G_N_ELEMENTS(rewriters) == VMC_RPC_ACTION_LAST);
 
 /* Puts the other form in the place of *@message, where a proxy would. */
 static void

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "documents/domain_mask.h"
-#include "rpc/procedure.h"
+#include "rpc/rewrite.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
@@ -196,30 +196,43 @@ placeLetter(placing *state, char letter)
 
 /* Flags of a call for XML with passwords: the word behind the domain. */
 static bool
-wantsSecrets(const vmcRpcEntry *entry, vmcXdrReader *reader)
+wantsSecrets(const vmcRpcProcedure *procedure, vmcXdrReader *reader)
 {
-    bool isXml = entry->where && entry->reply && strchr("X!", entry->reply[0]) &&
-                 strstr(entry->name, "_GET_XML_DESC");
+    return procedure->validateFlag == 0 && procedure->call && strchr(procedure->call, 'F') &&
+           (vmcXdrReadU32(reader) & (VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE));
+}
 
-    return isXml && (vmcXdrReadU32(reader) & (VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE));
+/* The number of letters up to the last that is one of @letters. */
+static size_t
+lengthUpTo(const char *signature, const char *letters)
+{
+    size_t n = signature ? strlen(signature) : 0;
+
+    while (n > 0 && !strchr(letters, signature[n - 1]))
+        n--;
+    return n;
 }
 
 vmcFilterPlace
-vmcFilterCall(const vmcPolicy *policy, const vmcRpcEntry *entry, const GByteArray *message,
+vmcFilterCall(const vmcPolicy *policy, const vmcRpcProcedure *procedure, const GByteArray *message,
               const GPtrArray *domains)
 {
     placing state = { .policy = policy, .domains = domains, .place = VMC_FILTER_INSIDE };
 
+    size_t n = lengthUpTo(procedure->call, "dDL");
+
+    if (procedure->number == VMC_RPC_DOMAIN_SAVE_IMAGE_GET_XML_DESC)
+        n = 1;
     vmcRpcPayload(message, &state.reader);
-    for (const char *letter = entry->where; letter && *letter; letter++) {
+    for (size_t i = 0; i < n; i++) {
         if (!state.reader.failed && state.place != VMC_FILTER_OUTSIDE)
-            placeLetter(&state, *letter);
+            placeLetter(&state, procedure->call[i]);
     }
     if (state.place == VMC_FILTER_OUTSIDE)
         return VMC_FILTER_OUTSIDE;
-    if (!policy->secrets && wantsSecrets(entry, &state.reader)) {
+    if (!policy->secrets && wantsSecrets(procedure, &state.reader)) {
         vmcErrorReport(VIR_FROM_ACCESS, VIR_ERR_ACCESS_DENIED,
-                       "'%s' with secrets is not allowed by the policy", entry->name);
+                       "'%s' with secrets is not allowed by the policy", procedure->name);
         return VMC_FILTER_OUTSIDE;
     }
     if (!state.reader.failed)
@@ -343,19 +356,19 @@ static const answer answers[] = {
 };
 
 static const answer *
-findAnswer(guint32 program, guint32 procedure)
+findAnswer(guint32 program, guint32 number)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(answers); i++) {
-        if (program == VMC_RPC_PROGRAM_REMOTE && answers[i].procedure == procedure)
+        if (program == VMC_RPC_PROGRAM_REMOTE && answers[i].procedure == number)
             return &answers[i];
     }
     return NULL;
 }
 
 bool
-vmcFilterAnswers(const vmcRpcEntry *entry, const GByteArray *message, guint32 *flags)
+vmcFilterAnswers(const vmcRpcProcedure *procedure, const GByteArray *message, guint32 *flags)
 {
-    const answer *row = findAnswer(entry->program, entry->number);
+    const answer *row = findAnswer(procedure->program, procedure->number);
     vmcXdrReader reader;
 
     if (!row)
@@ -567,30 +580,30 @@ showLetter(showing *state, char letter)
 
 /* An event is about a domain that stands in it: the daemon's word, name and all. */
 static bool
-isEventInside(const vmcPolicy *policy, const vmcRpcEntry *entry, const GByteArray *message)
+isEventInside(const vmcPolicy *policy, const vmcRpcProcedure *procedure, const GByteArray *message)
 {
     showing state = { .policy = policy };
 
     vmcRpcPayload(message, &state.reader);
-    for (const char *letter = entry->where; letter && *letter && *letter != 'd'; letter++)
+    for (const char *letter = procedure->reply; letter && *letter && *letter != 'd'; letter++)
         showLetter(&state, *letter);
-    return !entry->where || readIfInside(&state);
+    return !procedure->reply || readIfInside(&state);
 }
 
 bool
-vmcFilterReply(const vmcPolicy *policy, const vmcRpcEntry *entry, GByteArray **message)
+vmcFilterReply(const vmcPolicy *policy, const vmcRpcProcedure *procedure, GByteArray **message)
 {
     showing state = { .policy = policy };
 
-    if ((entry->traits & VMC_RPC_EVENT) && !isEventInside(policy, entry, *message)) {
+    if ((procedure->traits & VMC_RPC_EVENT) && !isEventInside(policy, procedure, *message)) {
         vmcReportError(VIR_ERR_NO_DOMAIN, "%s", "an event of another domain");
         return false;
     }
-    if (!entry->reply || entry->reply[0] == '!')
+    if (!procedure->reply || (procedure->traits & VMC_RPC_TELLS_HOST))
         return true;
     vmcRpcPayload(*message, &state.reader);
     state.out = g_byte_array_sized_new((*message)->len);
-    for (const char *letter = entry->reply; *letter; letter++)
+    for (const char *letter = procedure->reply; *letter; letter++)
         showLetter(&state, *letter);
     if (state.reader.failed) {
         g_byte_array_unref(state.out);

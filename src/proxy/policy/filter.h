@@ -39,18 +39,18 @@ typedef enum {
 
 /*
  * vmcFilterCall:
- * Says so of the call @message to @entry. @domains is what vmcFilterDomains()
+ * Says so of the call @message to @procedure. @domains is what vmcFilterDomains()
  * returned, or NULL while it is not known.
  */
-vmcFilterPlace vmcFilterCall(const vmcPolicy *policy, const vmcRpcEntry *entry,
+vmcFilterPlace vmcFilterCall(const vmcPolicy *policy, const vmcRpcProcedure *procedure,
                              const GByteArray *message, const GPtrArray *domains);
 
 /*
  * vmcFilterAnswers:
- * Whether @entry is a list or a lookup of domains: answered by vmcFilterAnswer()
+ * Whether @procedure is a list or a lookup of domains: answered by vmcFilterAnswer()
  * from a list of our own. @flags are for that, as the call @message has them.
  */
-bool vmcFilterAnswers(const vmcRpcEntry *entry, const GByteArray *message, guint32 *flags);
+bool vmcFilterAnswers(const vmcRpcProcedure *procedure, const GByteArray *message, guint32 *flags);
 
 /*
  * vmcFilterAnswer:
@@ -66,7 +66,7 @@ GByteArray *vmcFilterAnswer(const vmcRpcHeader *header, const GByteArray *messag
  * replaces it by another. Returns false when it may not be seen at all, with
  * an error.
  */
-bool vmcFilterReply(const vmcPolicy *policy, const vmcRpcEntry *entry, GByteArray **message);
+bool vmcFilterReply(const vmcPolicy *policy, const vmcRpcProcedure *procedure, GByteArray **message);
 
 /*
  * vmcFilterError:

@@ -75,32 +75,21 @@ addDomain(policyReader *reader, const char *word)
     return -1;
 }
 
-/* The procedure @name; its index in the catalogue, or -1. */
-static int
-findName(const char *name)
-{
-    for (int i = 0; i < VMC_RPC_CATALOGUE_SIZE; i++) {
-        if (strcmp(vmcRpcCatalogue()[i].name, name) == 0)
-            return i;
-    }
-    return -1;
-}
-
 /* Allows, or denies, a procedure by its name or all of a class. */
 static int
 setWord(policyReader *reader, const char *word, bool allowed)
 {
     int class = vmcRpcClassFromString(word);
-    int index = findName(word);
+    const vmcRpcProcedure *named = vmcRpcProcedureFindName(word);
     g_autofree char *classes = NULL;
 
-    if (index >= 0)
-        reader->policy->allowed[index] = allowed;
-    for (int i = 0; class >= 0 && i < VMC_RPC_CATALOGUE_SIZE; i++) {
-        if (vmcRpcCatalogue()[i].class == (vmcRpcClass)class)
+    if (named)
+        reader->policy->allowed[named - vmcRpcProcedures()] = allowed;
+    for (int i = 0; class >= 0 && i < VMC_RPC_PROCEDURES_N; i++) {
+        if (vmcRpcProcedures()[i].class == (vmcRpcClass)class)
             reader->policy->allowed[i] = allowed;
     }
-    if (index >= 0 || class >= 0)
+    if (named || class >= 0)
         return 0;
     classes = vmcRpcClassList();
     vmcReportError(VIR_ERR_CONF_SYNTAX,
@@ -254,35 +243,29 @@ checkKeys(GKeyFile *file)
     return 0;
 }
 
-static bool
-isRaw(const vmcRpcEntry *entry)
-{
-    return entry->reply && entry->reply[0] == '!';
-}
-
 /*
  * What cannot be stripped of the host is not allowed where the host is not
  * shown: silently as one of a class, but not where it was named.
  */
 static int
-checkRaw(policyReader *reader)
+checkHostPaths(policyReader *reader)
 {
     g_auto(GStrv) words = g_key_file_get_string_list(reader->file, "policy", "allow", NULL, NULL);
 
     if (reader->policy->hostPaths)
         return 0;
     for (char **word = words; word && *word; word++) {
-        int index = findName(g_strstrip(*word));
+        const vmcRpcProcedure *named = vmcRpcProcedureFindName(g_strstrip(*word));
 
-        if (index < 0 || !isRaw(&vmcRpcCatalogue()[index]))
+        if (!named || !(named->traits & VMC_RPC_TELLS_HOST))
             continue;
         vmcReportError(VIR_ERR_CONF_SYNTAX,
                        "'%s' in a policy tells of the host: it takes host-paths=yes in [xml]",
                        *word);
         return -1;
     }
-    for (int i = 0; i < VMC_RPC_CATALOGUE_SIZE; i++) {
-        if (isRaw(&vmcRpcCatalogue()[i]))
+    for (int i = 0; i < VMC_RPC_PROCEDURES_N; i++) {
+        if (vmcRpcProcedures()[i].traits & VMC_RPC_TELLS_HOST)
             reader->policy->allowed[i] = false;
     }
     return 0;
@@ -303,7 +286,7 @@ checkPolicy(policyReader *reader)
                        "secrets=yes in a policy takes host-paths=yes: XML is shown whole or stripped");
         return -1;
     }
-    return checkRaw(reader);
+    return checkHostPaths(reader);
 }
 
 static int
@@ -364,18 +347,18 @@ vmcPolicyFree(vmcPolicy *policy)
 bool
 vmcPolicyIsReadOnly(const vmcPolicy *policy)
 {
-    for (int i = 0; i < VMC_RPC_CATALOGUE_SIZE; i++) {
+    for (int i = 0; i < VMC_RPC_PROCEDURES_N; i++) {
         if (policy->allowed[i] &&
-            !(vmcRpcCatalogue()[i].traits & (VMC_RPC_READ_ONLY | VMC_RPC_EVENT)))
+            !(vmcRpcProcedures()[i].traits & (VMC_RPC_READ_ONLY | VMC_RPC_EVENT)))
             return false;
     }
     return true;
 }
 
 bool
-vmcPolicyAllows(const vmcPolicy *policy, const vmcRpcEntry *entry)
+vmcPolicyAllows(const vmcPolicy *policy, const vmcRpcProcedure *procedure)
 {
-    return entry && policy->allowed[entry - vmcRpcCatalogue()];
+    return procedure && policy->allowed[procedure - vmcRpcProcedures()];
 }
 
 bool

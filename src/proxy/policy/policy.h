@@ -12,7 +12,7 @@
 
 #include <glib.h>
 
-#include "rpc/catalogue.h"
+#include "rpc/procedures.h"
 
 /* Bytes of a policy's file, and entries of one of its lists. */
 #define VMC_POLICY_MAX (64 * 1024)
@@ -23,7 +23,7 @@ typedef struct {
 } vmcPolicyDomain;
 
 typedef struct {
-    bool allowed[VMC_RPC_CATALOGUE_SIZE];   /* in the order of the catalogue */
+    bool allowed[VMC_RPC_PROCEDURES_N];     /* in the order of the table */
     GArray *domains;            /* of vmcPolicyDomain: those named by uuid, and self */
     GPtrArray *patterns;        /* of GPatternSpec: those named by name */
     guint callsPerSecond;
@@ -46,8 +46,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcPolicy, vmcPolicyFree)
 /* vmcPolicyIsReadOnly: whether a read-only connection to the daemon is enough. */
 bool vmcPolicyIsReadOnly(const vmcPolicy *policy);
 
-/* vmcPolicyAllows: whether the procedure @entry, which may be NULL, is allowed. */
-bool vmcPolicyAllows(const vmcPolicy *policy, const vmcRpcEntry *entry);
+/* vmcPolicyAllows: whether @procedure, which may be NULL, is allowed. */
+bool vmcPolicyAllows(const vmcPolicy *policy, const vmcRpcProcedure *procedure);
 
 /*
  * vmcPolicyHas:

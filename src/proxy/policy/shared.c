@@ -17,8 +17,8 @@
 
 struct vmcPolicySharedCounts {
     guint allowed;
-    /* For each procedure of the catalogue, and those that are not in it. */
-    guint refused[VMC_REFUSAL_LAST][VMC_RPC_CATALOGUE_SIZE + 1];
+    /* For each procedure of the table, and those that are not in it. */
+    guint refused[VMC_REFUSAL_LAST][VMC_RPC_PROCEDURES_N + 1];
 };
 
 /* The file's bytes, which the caller frees, and their number; NULL with an error. */
@@ -99,16 +99,16 @@ vmcPolicySharedAllowed(vmcPolicyShared *shared)
 }
 
 void
-vmcPolicySharedRefused(vmcPolicyShared *shared, vmcRefusal reason, const vmcRpcEntry *entry,
-                       const char *name)
+vmcPolicySharedRefused(vmcPolicyShared *shared, vmcRefusal reason,
+                       const vmcRpcProcedure *procedure, const char *name)
 {
     static const char *const whys[] = { "", " of another domain, or with secrets" };
-    size_t index = entry ? (size_t)(entry - vmcRpcCatalogue()) : VMC_RPC_CATALOGUE_SIZE;
+    size_t index = procedure ? (size_t)(procedure - vmcRpcProcedures()) : VMC_RPC_PROCEDURES_N;
     g_autofree char *guest = guestText(shared, name);
 
     if (g_atomic_int_add(&shared->counts->refused[reason][index], 1) == 0)
         fprintf(stderr, "vmchannel-proxy: policy: %s: refused %s%s\n", guest,
-                entry ? entry->name : "an unknown procedure", whys[reason]);
+                procedure ? procedure->name : "an unknown procedure", whys[reason]);
 }
 
 void
@@ -118,7 +118,7 @@ vmcPolicySharedReport(const vmcPolicyShared *shared, const char *name)
     guint refused = 0;
 
     for (int reason = 0; reason < VMC_REFUSAL_LAST; reason++) {
-        for (int i = 0; i <= VMC_RPC_CATALOGUE_SIZE; i++)
+        for (int i = 0; i <= VMC_RPC_PROCEDURES_N; i++)
             refused += g_atomic_int_get(&shared->counts->refused[reason][i]);
     }
     fprintf(stderr, "vmchannel-proxy: policy: %s: %u calls allowed, %u refused so far\n", guest,

@@ -39,8 +39,8 @@ typedef enum {
  * process sees it. @name is the guest's, or NULL while it is not known.
  */
 void vmcPolicySharedAllowed(vmcPolicyShared *shared);
-void vmcPolicySharedRefused(vmcPolicyShared *shared, vmcRefusal reason, const vmcRpcEntry *entry,
-                            const char *name);
+void vmcPolicySharedRefused(vmcPolicyShared *shared, vmcRefusal reason,
+                            const vmcRpcProcedure *procedure, const char *name);
 
 /* vmcPolicySharedReport: logs what was counted so far. */
 void vmcPolicySharedReport(const vmcPolicyShared *shared, const char *name);

@@ -14,7 +14,6 @@
 #include "proxy/policy/filter.h"
 #include "proxy/policy/shared.h"
 #include "proxy/session/session_priv.h"
-#include "rpc/catalogue.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_ACCESS
@@ -49,18 +48,11 @@ isKeepalive(const vmcRpcHeader *header)
            header->procedure <= KEEPALIVE_PONG && header->length == VMC_RPC_HEADER_SIZE;
 }
 
-static const vmcRpcEntry *
-entryOf(const vmcRpcHeader *header)
-{
-    return header->version == VMC_RPC_VERSION
-        ? vmcRpcCatalogueFind(header->program, header->procedure) : NULL;
-}
-
 /* Whether @header is of a stream that the policy allows, in either direction. */
 static bool
 isStream(const vmcSession *session, const vmcRpcHeader *header)
 {
-    const vmcRpcEntry *entry = entryOf(header);
+    const vmcRpcProcedure *entry = vmcRpcProcedureFind(header);
 
     return (header->type == VMC_RPC_STREAM || header->type == VMC_RPC_STREAM_HOLE) &&
            vmcPolicyAllows(session->options->shared->policy, entry) &&
@@ -68,7 +60,7 @@ isStream(const vmcSession *session, const vmcRpcHeader *header)
 }
 
 static bool
-mayCall(const vmcPolicy *policy, const vmcRpcHeader *header, const vmcRpcEntry *entry)
+mayCall(const vmcPolicy *policy, const vmcRpcHeader *header, const vmcRpcProcedure *entry)
 {
     return vmcPolicyAllows(policy, entry) && !(entry->traits & VMC_RPC_EVENT) &&
            (header->type == VMC_RPC_CALL || (entry->traits & VMC_RPC_FDS));
@@ -90,14 +82,14 @@ end(vmcSession *session, vmcFlowVerdict verdict)
 
 /* Refuses the call at hand with the thread's error. */
 static vmcFlowVerdict
-refuse(vmcSession *session, vmcRefusal reason, const vmcRpcEntry *entry)
+refuse(vmcSession *session, vmcRefusal reason, const vmcRpcProcedure *entry)
 {
     vmcPolicySharedRefused(session->options->shared, reason, entry, session->gate.name);
     return end(session, vmcSessionFail(session));
 }
 
 static vmcFlowVerdict
-refuseProcedure(vmcSession *session, const vmcRpcEntry *entry)
+refuseProcedure(vmcSession *session, const vmcRpcProcedure *entry)
 {
     if (entry)
         vmcReportError(VIR_ERR_ACCESS_DENIED, "'%s' is not allowed by the policy", entry->name);
@@ -148,7 +140,7 @@ askForDomains(vmcSession *session, guint32 flags)
 }
 
 static vmcFlowVerdict
-answer(vmcSession *session, const vmcRpcEntry *entry, const GByteArray *message, guint32 flags)
+answer(vmcSession *session, const vmcRpcProcedure *entry, const GByteArray *message, guint32 flags)
 {
     GByteArray *reply;
 
@@ -199,7 +191,7 @@ openAsAllowed(vmcSession *session, GByteArray **message)
 
 /* An allowed procedure: what is it about? */
 static vmcFlowVerdict
-decide(vmcSession *session, const vmcRpcEntry *entry, GByteArray **message)
+decide(vmcSession *session, const vmcRpcProcedure *entry, GByteArray **message)
 {
     guint32 flags;
 
@@ -238,7 +230,7 @@ vmcFlowVerdict
 vmcGateUp(vmcSession *session, GByteArray **message)
 {
     const vmcRpcHeader *header = &session->request;
-    const vmcRpcEntry *entry = entryOf(header);
+    const vmcRpcProcedure *entry = vmcRpcProcedureFind(header);
 
     if (isKeepalive(header) || isStream(session, header))
         return VMC_FLOW_PASS;
@@ -273,7 +265,7 @@ showReply(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
 
     if (header->status != VMC_RPC_OK)
         return replace(message, vmcFilterError(*message));
-    if (vmcFilterReply(session->options->shared->policy, entryOf(header), message))
+    if (vmcFilterReply(session->options->shared->policy, vmcRpcProcedureFind(header), message))
         return VMC_FLOW_PASS;
     error = vmcErrorLast();
     return replace(message,
@@ -283,7 +275,7 @@ showReply(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
 static bool
 isEventShown(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
 {
-    const vmcRpcEntry *entry = entryOf(header);
+    const vmcRpcProcedure *entry = vmcRpcProcedureFind(header);
 
     return (entry->traits & VMC_RPC_EVENT) &&
            vmcFilterReply(session->options->shared->policy, entry, message);
@@ -296,7 +288,7 @@ vmcGateDown(vmcSession *session, const vmcRpcHeader *header, GByteArray **messag
         return VMC_FLOW_PASS;
     if (isStream(session, header))
         return replace(message, vmcFilterError(*message));
-    if (!vmcPolicyAllows(session->options->shared->policy, entryOf(header)))
+    if (!vmcPolicyAllows(session->options->shared->policy, vmcRpcProcedureFind(header)))
         return VMC_FLOW_DROP;
     if (header->type == VMC_RPC_REPLY || header->type == VMC_RPC_REPLY_WITH_FDS)
         return showReply(session, header, message);

@@ -104,11 +104,15 @@ validated(const char *xml, void *opaque)
     return vmcValidateOurs(xml, session->options->schemaDir) < 0 ? NULL : g_strdup(xml);
 }
 
-/* In the order of vmcRpcAction; NULL has an entry of its own, or changes nothing. */
-static const vmcRpcRewriter rewriters[] = {
-    NULL, forward, native, reverse, NULL, announce, showLive, forward, NULL,
+/* What becomes of XML; an action without one does something else, or nothing. */
+static const vmcRpcRewriter rewriters[VMC_RPC_ACTION_LAST] = {
+    [VMC_RPC_ACTION_FORWARD] = forward,
+    [VMC_RPC_ACTION_NATIVE] = native,
+    [VMC_RPC_ACTION_REVERSE] = reverse,
+    [VMC_RPC_ACTION_ANNOUNCE] = announce,
+    [VMC_RPC_ACTION_LIVE] = showLive,
+    [VMC_RPC_ACTION_MEND] = forward,
 };
-G_STATIC_ASSERT(G_N_ELEMENTS(rewriters) == VMC_RPC_ACTION_LAST);
 
 static vmcRpcRewriteResult
 rewriteCall(vmcSession *session, const vmcRpcProcedure *procedure, const GByteArray *message,
@@ -187,13 +191,16 @@ vmcRewritingForwardUp(vmcSession *session, const vmcRpcProcedure *procedure, GBy
     return finishCall(session, result, out, message);
 }
 
-/* In the order of vmcRpcAction; NULL is no action on a call. */
-static vmcFlowVerdict (*const calls[])(vmcSession *session, const vmcRpcProcedure *procedure,
-                                       GByteArray **message) = {
-    NULL, vmcRewritingForwardUp, vmcRewritingForwardUp, NULL, vmcAttachMessage, NULL, NULL,
-    vmcSavedImageMessage, vmcListenersMessage,
+/* What becomes of a call; an action without one is none of a call's. */
+static vmcFlowVerdict (*const calls[VMC_RPC_ACTION_LAST])(vmcSession *session,
+                                                          const vmcRpcProcedure *procedure,
+                                                          GByteArray **message) = {
+    [VMC_RPC_ACTION_FORWARD] = vmcRewritingForwardUp,
+    [VMC_RPC_ACTION_NATIVE] = vmcRewritingForwardUp,
+    [VMC_RPC_ACTION_DEVICE] = vmcAttachMessage,
+    [VMC_RPC_ACTION_MEND] = vmcSavedImageMessage,
+    [VMC_RPC_ACTION_LISTEN] = vmcListenersMessage,
 };
-G_STATIC_ASSERT(G_N_ELEMENTS(calls) == VMC_RPC_ACTION_LAST);
 
 vmcFlowVerdict
 vmcRewritingUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)

@@ -14,7 +14,7 @@
 #include "proxy/session/live.h"
 #include "proxy/session/session.h"
 #include "proxy/wire/flow.h"
-#include "rpc/procedure.h"
+#include "rpc/rewrite.h"
 #include "util/error.h"
 
 typedef struct _vmcSession vmcSession;

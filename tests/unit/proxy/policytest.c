@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Policies: what a file may say, whom and what it lets through, what is taken
- * out of what comes back, and that the catalogue beneath is in order.
+ * out of what comes back, and that the classes beneath are in order.
  */
 #include <config.h>
 
@@ -11,8 +11,7 @@
 #include "documents/domain_mask.h"
 #include "proxy/policy/filter.h"
 #include "proxy/policy/policy.h"
-#include "rpc/catalogue.h"
-#include "rpc/procedure.h"
+#include "rpc/procedures.h"
 #include "tests/lib/policyutils.h"
 #include "util/error.h"
 
@@ -26,53 +25,18 @@ parse(const char *text)
     return policy;
 }
 
-static const vmcRpcEntry *
+static const vmcRpcProcedure *
 named(const char *name)
 {
-    for (int i = 0; i < VMC_RPC_CATALOGUE_SIZE; i++) {
-        if (strcmp(vmcRpcCatalogue()[i].name, name) == 0)
-            return &vmcRpcCatalogue()[i];
-    }
-    g_error("no procedure %s", name);
-}
+    const vmcRpcProcedure *procedure = vmcRpcProcedureFindName(name);
 
-/* Rows stand where their numbers say, names once, and letters are known ones. */
-static void
-testCatalogue(void)
-{
-    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
-
-    for (int i = 0; i < VMC_RPC_CATALOGUE_SIZE; i++) {
-        const vmcRpcEntry *entry = &vmcRpcCatalogue()[i];
-
-        g_assert_true(vmcRpcCatalogueFind(entry->program, entry->number) == entry);
-        g_assert_true(g_hash_table_add(names, (gpointer)(guintptr)entry->name));
-        g_assert_cmpuint(strspn(entry->where ? entry->where : "", "wsdDL"), ==,
-                         strlen(entry->where ? entry->where : ""));
-        g_assert_cmpuint(strspn(entry->reply ? entry->reply : "", "wdXPR!"), ==,
-                         strlen(entry->reply ? entry->reply : ""));
-    }
-    g_assert_null(vmcRpcCatalogueFind(VMC_RPC_PROGRAM_REMOTE, 0));
-    g_assert_null(vmcRpcCatalogueFind(VMC_RPC_PROGRAM_REMOTE, VMC_RPC_REMOTE_N + 1));
-    g_assert_null(vmcRpcCatalogueFind(VMC_RPC_PROGRAM_QEMU, VMC_RPC_QEMU_N + 1));
-    g_assert_null(vmcRpcCatalogueFind(0x12345678, 1));
-}
-
-/* Both tables of procedures call the same number by the same name. */
-static void
-testCatalogueNames(void)
-{
-    size_t n;
-    const vmcRpcProcedure *procedures = vmcRpcProcedures(&n);
-
-    for (size_t i = 0; i < n; i++)
-        g_assert_cmpstr(vmcRpcCatalogueFind(procedures[i].program, procedures[i].number)->name, ==,
-                        procedures[i].name);
+    g_assert_nonnull(procedure);
+    return procedure;
 }
 
 /* What a class may never hold. */
 static void
-testCatalogueGuarded(void)
+testClassesGuarded(void)
 {
     static const char *const guarded[] = {
         "DOMAIN_MONITOR_COMMAND", "DOMAIN_DEFINE_XML", "DOMAIN_DEFINE_XML_FLAGS",
@@ -85,14 +49,14 @@ testCatalogueGuarded(void)
 
     for (size_t i = 0; i < G_N_ELEMENTS(guarded); i++)
         g_assert_cmpint(named(guarded[i])->class, ==, VMC_RPC_CLASS_NAMED);
-    for (int i = 0; i < VMC_RPC_CATALOGUE_SIZE; i++) {
-        const vmcRpcEntry *entry = &vmcRpcCatalogue()[i];
+    for (int i = 0; i < VMC_RPC_PROCEDURES_N; i++) {
+        const vmcRpcProcedure *procedure = &vmcRpcProcedures()[i];
 
-        if ((entry->traits & (VMC_RPC_STREAMS | VMC_RPC_FDS)) ||
-            entry->program == VMC_RPC_PROGRAM_QEMU)
-            g_assert_cmpint(entry->class, ==, VMC_RPC_CLASS_NAMED);
-        if (entry->class == VMC_RPC_CLASS_READ_ONLY)
-            g_assert_true(entry->traits & VMC_RPC_READ_ONLY);
+        if ((procedure->traits & (VMC_RPC_STREAMS | VMC_RPC_FDS)) ||
+            procedure->program == VMC_RPC_PROGRAM_QEMU)
+            g_assert_cmpint(procedure->class, ==, VMC_RPC_CLASS_NAMED);
+        if (procedure->class == VMC_RPC_CLASS_READ_ONLY)
+            g_assert_true(procedure->traits & VMC_RPC_READ_ONLY);
     }
 }
 
@@ -560,9 +524,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/policy/catalogue", testCatalogue);
-    g_test_add_func("/policy/catalogue/names", testCatalogueNames);
-    g_test_add_func("/policy/catalogue/guarded", testCatalogueGuarded);
+    g_test_add_func("/policy/classes/guarded", testClassesGuarded);
     g_test_add_func("/policy/parse", testParse);
     g_test_add_func("/policy/parse/defaults", testParseDefaults);
     g_test_add_func("/policy/parse/errors", testParseErrors);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "rpc/message.h"
-#include "rpc/procedure.h"
+#include "rpc/rewrite.h"
 #include "rpc/xdr.h"
 #include "util/error.h"
 
@@ -265,36 +265,61 @@ testRewriteTooLong(void)
     g_assert_cmpint(vmcErrorLast()->code, ==, VIR_ERR_RPC);
 }
 
-/* Every signature is spelled in known letters and ends with its XML. */
+/*
+ * Rows stand where their numbers say, and are found; names are there once. Signatures
+ * are spelled in known letters, and what is to be done with XML has some to do it with.
+ */
 static void
 testTable(void)
 {
-    size_t n;
-    const vmcRpcProcedure *table = vmcRpcProcedures(&n);
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
 
-    for (size_t i = 0; i < n; i++) {
-        const vmcRpcProcedure *row = &table[i];
-        const char *const signatures[] = { row->call, row->reply };
+    for (size_t i = 0; i < VMC_RPC_PROCEDURES_N; i++) {
+        const vmcRpcProcedure *row = &vmcRpcProcedures()[i];
+        const struct { const char *signature; vmcRpcAction action; } sides[] = {
+            { row->call ? row->call : "", row->callAction },
+            { row->reply ? row->reply : "", row->replyAction },
+        };
         vmcRpcHeader header = {
             .program = row->program, .version = VMC_RPC_VERSION, .procedure = row->number,
         };
 
         g_assert_true(vmcRpcProcedureFind(&header) == row);
-        for (size_t j = 0; j < G_N_ELEMENTS(signatures); j++) {
-            if (!signatures[j])
+        g_assert_true(vmcRpcProcedureFindName(row->name) == row);
+        g_assert_true(g_hash_table_add(names, (gpointer)(guintptr)row->name));
+        for (size_t j = 0; j < G_N_ELEMENTS(sides); j++) {
+            size_t known = strspn(sides[j].signature, "wlsodDLXYPRF");
+
+            g_assert_cmpuint(known, ==, strlen(sides[j].signature));
+            if (sides[j].action == VMC_RPC_ACTION_NONE)
                 continue;
-            g_assert_cmpuint(strspn(signatures[j], "wlsodXYP"), ==, strlen(signatures[j]));
-            if (row->document == VMC_RPC_DOCUMENT_NONE)
-                g_assert_cmpstr(signatures[j], ==, "");
-            else
-                g_assert_nonnull(strchr("XYP", signatures[j][strlen(signatures[j]) - 1]));
-        }
-        g_assert_true(row->call || row->callAction == VMC_RPC_ACTION_NONE);
-        g_assert_true(row->reply || row->replyAction == VMC_RPC_ACTION_NONE);
-        if ((row->callAction == VMC_RPC_ACTION_NONE && row->replyAction == VMC_RPC_ACTION_NONE) ||
-            row->document == VMC_RPC_DOCUMENT_NONE)
             g_assert_nonnull(row->note);
+            g_assert_true(row->document == VMC_RPC_DOCUMENT_NONE ||
+                          strpbrk(sides[j].signature, "XYP"));
+        }
+        g_assert_true(!row->note || row->document != VMC_RPC_DOCUMENT_NONE ||
+                      row->callAction != VMC_RPC_ACTION_NONE);
+        g_assert_true(row->validateFlag == 0 || strstr(row->call, "XF"));
     }
+}
+
+static void
+testTableUnknown(void)
+{
+    static const vmcRpcHeader headers[] = {
+        { .program = VMC_RPC_PROGRAM_REMOTE, .version = 1, .procedure = 0 },
+        { .program = VMC_RPC_PROGRAM_REMOTE, .version = 1, .procedure = VMC_RPC_REMOTE_N + 1 },
+        { .program = VMC_RPC_PROGRAM_REMOTE, .version = 2, .procedure = 1 },
+        { .program = VMC_RPC_PROGRAM_QEMU, .version = 1, .procedure = 0 },
+        { .program = VMC_RPC_PROGRAM_QEMU, .version = 1,
+          .procedure = VMC_RPC_PROCEDURES_N - VMC_RPC_REMOTE_N + 1 },
+        { .program = VMC_RPC_PROGRAM_QEMU, .version = 1, .procedure = 0xffffffff },
+        { .program = 0x12345678, .version = 1, .procedure = 1 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(headers); i++)
+        g_assert_null(vmcRpcProcedureFind(&headers[i]));
+    g_assert_null(vmcRpcProcedureFindName("DOMAIN_CREATE_"));
 }
 
 /* The same bytes, cut after each of them: never more than "the same". */
@@ -329,5 +354,6 @@ main(int argc, char **argv)
     g_test_add_func("/rpc/rewrite/too-long", testRewriteTooLong);
     g_test_add_func("/rpc/rewrite/truncated", testTruncated);
     g_test_add_func("/rpc/table", testTable);
+    g_test_add_func("/rpc/table/unknown", testTableUnknown);
     return g_test_run();
 }

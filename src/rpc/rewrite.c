@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The table of procedures that carry XML, and the walk to the XML in a
- * message: see procedure.h.
- */
+/* The walk to the XML in a message: see rewrite.h. */
 #include <config.h>
 
-#include "rpc/procedure.h"
+#include "rpc/rewrite.h"
 
-#include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 
@@ -17,122 +13,6 @@
 
 /* libvirt's limits for a list of typed parameters and for a parameter's name. */
 #define PARAMS_MAX 64
-
-VMC_ENUM_IMPL(vmcRpcDocument, VMC_RPC_DOCUMENT_LAST,
-              "domain", "device", "snapshot", "checkpoint", "backup", "capabilities",
-              "domain capabilities", "none")
-
-VMC_ENUM_IMPL(vmcRpcAction, VMC_RPC_ACTION_LAST,
-              "none", "forward", "native", "reverse", "device", "announce", "live",
-              "mend", "listen")
-
-#define VALIDATED(number, name, document, call, callAction, reply, replyAction, note, flag) \
-    { VMC_RPC_PROGRAM_REMOTE, number, name, VMC_RPC_DOCUMENT_ ## document, \
-      call, VMC_RPC_ACTION_ ## callAction, reply, VMC_RPC_ACTION_ ## replyAction, note, flag }
-#define REMOTE(number, name, document, call, callAction, reply, replyAction, note) \
-    VALIDATED(number, name, document, call, callAction, reply, replyAction, note, 0)
-
-#define STOCK_STAYS "what comes back is handed to the destination's libvirt, so it stays stock"
-#define MENDED "an image saved after a channel was attached live gets it into its command line"
-#define HEARD "DEVICE_ADDED and DEVICE_REMOVED are ours to send for channels"
-#define NO_XML "no XML but what is inside opaque cookies, which libvirt hands to libvirt"
-
-/* In the order of their numbers. */
-static const vmcRpcProcedure procedures[] = {
-    REMOTE(7, "CONNECT_GET_CAPABILITIES", CAPABILITIES, NULL, NONE, "X", NONE,
-           "says which emulators libvirt found by itself, never ours; devices are not in it"),
-    REMOTE(8, "DOMAIN_ATTACH_DEVICE", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
-    REMOTE(9, "DOMAIN_CREATE", NONE, "", MEND, NULL, NONE, MENDED),
-    VALIDATED(10, "DOMAIN_CREATE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL,
-              VIR_DOMAIN_START_VALIDATE),
-    REMOTE(11, "DOMAIN_DEFINE_XML", DOMAIN, "X", FORWARD, NULL, NONE, NULL),
-    REMOTE(13, "DOMAIN_DETACH_DEVICE", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
-    REMOTE(14, "DOMAIN_GET_XML_DESC", DOMAIN, NULL, NONE, "X", LIVE, NULL),
-    REMOTE(54, "DOMAIN_RESTORE", NONE, "", MEND, NULL, NONE, MENDED),
-    REMOTE(108, "DOMAIN_MIGRATE_PREPARE2", DOMAIN, "ololX", FORWARD, NULL, NONE, NULL),
-    REMOTE(135, "CONNECT_DOMAIN_XML_FROM_NATIVE", DOMAIN, NULL, NONE, "X", REVERSE,
-           "libvirt 5.5 and later refuse it for QEMU"),
-    REMOTE(136, "CONNECT_DOMAIN_XML_TO_NATIVE", DOMAIN, "sX", NATIVE, NULL, NONE,
-           "without the NIC, of which libvirt would make a tap; the wrapper adds one"),
-    REMOTE(148, "DOMAIN_MIGRATE_PREPARE_TUNNEL", DOMAIN, "lolX", FORWARD, NULL, NONE, NULL),
-    REMOTE(160, "DOMAIN_ATTACH_DEVICE_FLAGS", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
-    REMOTE(161, "DOMAIN_DETACH_DEVICE_FLAGS", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
-    REMOTE(174, "DOMAIN_UPDATE_DEVICE_FLAGS", DEVICE, "dX", DEVICE, NULL, NONE, NULL),
-    VALIDATED(185, "DOMAIN_SNAPSHOT_CREATE_XML", SNAPSHOT, "dX", FORWARD, NULL, NONE, NULL,
-              VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE),
-    REMOTE(186, "DOMAIN_SNAPSHOT_GET_XML_DESC", SNAPSHOT, NULL, NONE, "X", REVERSE, NULL),
-    REMOTE(196, "DOMAIN_CREATE_WITH_FLAGS", NONE, "", MEND, NULL, NONE, MENDED),
-    REMOTE(213, "DOMAIN_MIGRATE_BEGIN3", DOMAIN, "dY", FORWARD, "sX", NONE, STOCK_STAYS),
-    REMOTE(214, "DOMAIN_MIGRATE_PREPARE3", DOMAIN, "sololX", FORWARD, NULL, NONE, NULL),
-    REMOTE(215, "DOMAIN_MIGRATE_PREPARE_TUNNEL3", DOMAIN, "slolX", FORWARD, NULL, NONE, NULL),
-    REMOTE(216, "DOMAIN_MIGRATE_PERFORM3", DOMAIN, "dY", FORWARD, NULL, NONE, NULL),
-    REMOTE(217, "DOMAIN_MIGRATE_FINISH3", DOMAIN, NULL, NONE, NULL, NONE, NO_XML),
-    REMOTE(218, "DOMAIN_MIGRATE_CONFIRM3", DOMAIN, NULL, NONE, NULL, NONE, NO_XML),
-    REMOTE(232, "DOMAIN_SAVE_FLAGS", DOMAIN, "dsY", FORWARD, NULL, NONE, NULL),
-    REMOTE(233, "DOMAIN_RESTORE_FLAGS", DOMAIN, "sY", MEND, NULL, NONE, MENDED),
-    REMOTE(235, "DOMAIN_SAVE_IMAGE_GET_XML_DESC", DOMAIN, NULL, NONE, "X", REVERSE, NULL),
-    REMOTE(236, "DOMAIN_SAVE_IMAGE_DEFINE_XML", DOMAIN, "sX", FORWARD, NULL, NONE, NULL),
-    REMOTE(302, "DOMAIN_MIGRATE_BEGIN3_PARAMS", DOMAIN, "dP", FORWARD, "sX", NONE, STOCK_STAYS),
-    REMOTE(303, "DOMAIN_MIGRATE_PREPARE3_PARAMS", DOMAIN, "P", FORWARD, NULL, NONE, NULL),
-    REMOTE(304, "DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS", DOMAIN, "P", FORWARD, NULL, NONE, NULL),
-    REMOTE(305, "DOMAIN_MIGRATE_PERFORM3_PARAMS", DOMAIN, "doP", FORWARD, NULL, NONE, NULL),
-    REMOTE(306, "DOMAIN_MIGRATE_FINISH3_PARAMS", DOMAIN, "P", FORWARD, NULL, NONE, NULL),
-    REMOTE(307, "DOMAIN_MIGRATE_CONFIRM3_PARAMS", DOMAIN, "dP", FORWARD, NULL, NONE, NULL),
-    VALIDATED(309, "DOMAIN_CREATE_XML_WITH_FILES", DOMAIN, "X", FORWARD, NULL, NONE,
-              "its descriptors follow the new message", VIR_DOMAIN_START_VALIDATE),
-    REMOTE(310, "DOMAIN_CREATE_WITH_FILES", NONE, "", MEND, NULL, NONE, MENDED),
-    REMOTE(316, "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY", NONE, "", LISTEN, "", LISTEN, HEARD),
-    REMOTE(317, "CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY", NONE, "", LISTEN, NULL, NONE,
-           HEARD),
-    REMOTE(342, "CONNECT_GET_DOMAIN_CAPABILITIES", DOMAIN_CAPABILITIES, NULL, NONE, "X", ANNOUNCE,
-           NULL),
-    REMOTE(345, "DOMAIN_BLOCK_COPY", DEVICE, "dsX", NONE, NULL, NONE, "a disk, never ours"),
-    VALIDATED(350, "DOMAIN_DEFINE_XML_FLAGS", DOMAIN, "X", FORWARD, NULL, NONE, NULL,
-              VIR_DOMAIN_DEFINE_VALIDATE),
-    REMOTE(388, "DOMAIN_MANAGED_SAVE_GET_XML_DESC", DOMAIN, NULL, NONE, "X", REVERSE, NULL),
-    REMOTE(389, "DOMAIN_MANAGED_SAVE_DEFINE_XML", DOMAIN, "dY", FORWARD, NULL, NONE, NULL),
-    REMOTE(392, "DOMAIN_DETACH_DEVICE_ALIAS", NONE, "", DEVICE, NULL, NONE,
-           "an alias may be one of ours"),
-    REMOTE(411, "DOMAIN_CHECKPOINT_CREATE_XML", CHECKPOINT, "dX", FORWARD, NULL, NONE, NULL),
-    REMOTE(412, "DOMAIN_CHECKPOINT_GET_XML_DESC", CHECKPOINT, NULL, NONE, "X", REVERSE, NULL),
-    REMOTE(421, "DOMAIN_BACKUP_BEGIN", CHECKPOINT, "dsY", FORWARD, NULL, NONE,
-           "the checkpoint that goes with it; the backup itself has disks only"),
-    REMOTE(422, "DOMAIN_BACKUP_GET_XML_DESC", BACKUP, NULL, NONE, "X", NONE, "disks only"),
-    REMOTE(440, "DOMAIN_SAVE_PARAMS", DOMAIN, "dP", FORWARD, NULL, NONE, NULL),
-    REMOTE(441, "DOMAIN_RESTORE_PARAMS", DOMAIN, "P", MEND, NULL, NONE, MENDED),
-};
-
-const vmcRpcProcedure *
-vmcRpcProcedures(size_t *n)
-{
-    *n = G_N_ELEMENTS(procedures);
-    return procedures;
-}
-
-const vmcRpcProcedure *
-vmcRpcProcedureFind(const vmcRpcHeader *header)
-{
-    if (header->version != VMC_RPC_VERSION)
-        return NULL;
-    for (size_t i = 0; i < G_N_ELEMENTS(procedures); i++) {
-        if (procedures[i].number == header->procedure &&
-            procedures[i].program == header->program)
-            return &procedures[i];
-    }
-    return NULL;
-}
-
-void
-vmcRpcPayload(const GByteArray *message, vmcXdrReader *reader)
-{
-    vmcRpcHeader header;
-
-    vmcXdrReaderInit(reader, message->data, message->len);
-    vmcXdrSkip(reader, VMC_RPC_HEADER_SIZE);
-    if (!reader->failed && vmcRpcHeaderParse(message->data, &header) &&
-        vmcRpcHeaderHasFds(&header))
-        vmcXdrReadU32(reader);
-}
 
 const guint8 *
 vmcRpcReadDomain(vmcXdrReader *reader, size_t *size)
@@ -354,8 +234,12 @@ rewriteLetter(rewriting *state, char letter)
 static void
 rewritingWalk(rewriting *state, const GByteArray *message, const char *signature)
 {
+    size_t n = strlen(signature);
+
+    while (n > 0 && !strchr("XYP", signature[n - 1]))
+        n--;
     vmcRpcPayload(message, &state->reader);
-    for (const char *letter = signature; *letter; letter++) {
+    for (const char *letter = signature; letter < signature + n; letter++) {
         if (!state->failed && !state->reader.failed)
             rewriteLetter(state, *letter);
     }
