@@ -17,10 +17,10 @@
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
-/* A relay answers at once, or is in no state to. */
+/* A relay answers at once; one that takes longer is stuck. */
 #define PATIENCE_MS 10000
 
-/* An answer may tell of a thousand channels. */
+/* An answer may list a thousand channels. */
 #define ANSWER_MAX (4 * 1024 * 1024)
 #define ANSWER_CONTAINERS_MAX 65536
 
@@ -121,7 +121,7 @@ nextMessage(vmcControlClient *client, int milliseconds)
     return got > 0 ? message : NULL;
 }
 
-/* The next message that is no event; those are kept. */
+/* Returns the next message that is not an event; events go into the queue. */
 static struct json_object *
 nextAnswer(vmcControlClient *client)
 {
@@ -179,7 +179,7 @@ vmcControlClientExecute(vmcControlClient *client, const char *command,
     }
     if (json_object_object_get_ex(answer, "error", &value))
         why = vmcJsonString(value, "desc");
-    /* The relay's words are whole already. */
+    /* The relay's message is complete: it must not get a second prefix. */
     vmcErrorSet(VIR_FROM_QEMU, VIR_ERR_OPERATION_FAILED, why ? why : "the relay gives no reason");
     return NULL;
 }
@@ -192,7 +192,7 @@ vmcControlClientEvent(vmcControlClient *client)
     return event ? event : nextMessage(client, -1);
 }
 
-/* What every relay says first, and what it wants to hear. */
+/* Reads the greeting, and negotiates. */
 static int
 negotiate(vmcControlClient *client)
 {
@@ -251,7 +251,7 @@ vmcControlClientFind(const char *uuid)
     g_autofree char *mine = g_build_filename(own, file, NULL);
     vmcControlClient *client = vmcControlClientOpen(mine);
 
-    /* In this order: the system's folder is closed to who runs a session's guests. */
+    /* The own folder first: who runs a session's guests may not look into the system's. */
     if (!client && vmcErrorLast()->code == VIR_ERR_OPERATION_INVALID && !g_str_equal(system, mine))
         client = vmcControlClientOpen(system);
     return client;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * JSON objects in a stream: see json.h. Where a message ends is found by its
- * brackets and quotes alone; whether it is JSON is json-c's to say.
+ * brackets and quotes alone; json-c decides whether it is JSON.
  *
  * Pure: works on the bytes that it is given.
  */
@@ -30,7 +30,7 @@ vmcJsonReaderClear(vmcJsonReader *reader)
     reader->text = NULL;
 }
 
-/* For the next message. */
+/* Gets ready for the next message. */
 static void
 startAnew(vmcJsonReader *reader)
 {
@@ -74,7 +74,7 @@ followStructure(vmcJsonReader *reader, char c)
     return reader->depth == 0;
 }
 
-/* The message in text is whole. */
+/* Parses the message in text, which is whole. */
 static int
 parse(vmcJsonReader *reader, struct json_object **message)
 {
@@ -90,7 +90,7 @@ parse(vmcJsonReader *reader, struct json_object **message)
         g_autofree char *text = g_strdup_printf("a message is not JSON: %s", why);
 
         refuse(reader, text);
-        /* Where it ends is known all the same. */
+        /* What follows is read all the same: where the message ends is known. */
         reader->skipping = false;
         return -1;
     }
@@ -99,7 +99,7 @@ parse(vmcJsonReader *reader, struct json_object **message)
     return 1;
 }
 
-/* One byte of a message: 1: its last; 0; -1: it is not accepted. */
+/* Takes one byte of a message. 1: it was the last; 0: more follow; -1: it is not accepted. */
 static int
 follow(vmcJsonReader *reader, char c)
 {

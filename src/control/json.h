@@ -35,8 +35,8 @@ void vmcJsonReaderClear(vmcJsonReader *reader);
  * vmcJsonReaderTake:
  * Takes bytes off *@data, *@len, up to the end of the first message. Returns 1
  * with *@message, an object that the caller puts; 0 when it has taken all bytes
- * and none is whole yet; -1 with an error: then what follows is not looked at
- * before the next line.
+ * and none is whole yet; -1 with an error: the rest of
+ * that line is skipped.
  */
 int vmcJsonReaderTake(vmcJsonReader *reader, const char **data, size_t *len,
                       struct json_object **message);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The protocol of the control socket: see monitor.h. Whatever a client sends
- * costs it an error, and nobody else anything.
+ * The protocol of the control socket: see monitor.h. What is wrong in a
+ * client's message is an error for that client, and touches nobody else.
  *
  * Pure: bytes in, bytes out.
  */
@@ -26,7 +26,7 @@ struct _vmcMonitor {
     bool negotiated;
 };
 
-/* QMP's classes of errors, as far as they are ours. */
+/* QMP's classes of errors that are used here. */
 #define CLASS_GENERIC "GenericError"
 #define CLASS_NOT_FOUND "CommandNotFound"
 
@@ -41,8 +41,8 @@ typedef struct {
 typedef struct {
     const char *name;
     argument arguments[ARGUMENTS_MAX];
-    /* @arguments has those of the row; what is returned is the caller's. */
-    struct json_object *(*run)(vmcMonitor *session, struct json_object *arguments, int *fd);
+    /* @arguments is checked against the row; the caller puts what is returned. */
+    struct json_object *(*run)(vmcMonitor *monitor, struct json_object *arguments, int *fd);
 } command;
 
 static struct json_object *
@@ -62,7 +62,7 @@ versionNew(void)
 }
 
 static struct json_object *
-runCapabilities(vmcMonitor *session, struct json_object *arguments, int *fd G_GNUC_UNUSED)
+runCapabilities(vmcMonitor *monitor, struct json_object *arguments, int *fd G_GNUC_UNUSED)
 {
     struct json_object *enable = json_object_object_get(arguments, "enable");
 
@@ -70,26 +70,26 @@ runCapabilities(vmcMonitor *session, struct json_object *arguments, int *fd G_GN
         vmcReportError(VIR_ERR_INVALID_ARG, "%s", "there are no capabilities to enable");
         return NULL;
     }
-    session->negotiated = true;
+    monitor->negotiated = true;
     return json_object_new_object();
 }
 
 static struct json_object *
-runVersion(vmcMonitor *session G_GNUC_UNUSED, struct json_object *arguments G_GNUC_UNUSED,
+runVersion(vmcMonitor *monitor G_GNUC_UNUSED, struct json_object *arguments G_GNUC_UNUSED,
            int *fd G_GNUC_UNUSED)
 {
     return versionNew();
 }
 
 static struct json_object *
-runQuery(vmcMonitor *session, struct json_object *arguments G_GNUC_UNUSED,
+runQuery(vmcMonitor *monitor, struct json_object *arguments G_GNUC_UNUSED,
          int *fd G_GNUC_UNUSED)
 {
-    return session->ops->query(session->opaque);
+    return monitor->ops->query(monitor->opaque);
 }
 
 static struct json_object *
-runAdd(vmcMonitor *session, struct json_object *arguments, int *fd G_GNUC_UNUSED)
+runAdd(vmcMonitor *monitor, struct json_object *arguments, int *fd G_GNUC_UNUSED)
 {
     struct json_object *value = json_object_object_get(arguments, "vmchannel");
     const char *text = json_object_get_string(value);
@@ -98,11 +98,11 @@ runAdd(vmcMonitor *session, struct json_object *arguments, int *fd G_GNUC_UNUSED
         vmcReportError(VIR_ERR_INVALID_ARG, "%s", "'vmchannel' has a NUL character");
         return NULL;
     }
-    return session->ops->add(session->opaque, text);
+    return monitor->ops->add(monitor->opaque, text);
 }
 
 static struct json_object *
-runRemove(vmcMonitor *session, struct json_object *arguments, int *fd G_GNUC_UNUSED)
+runRemove(vmcMonitor *monitor, struct json_object *arguments, int *fd G_GNUC_UNUSED)
 {
     struct json_object *address = json_object_object_get(arguments, "address");
     int64_t port = json_object_get_int64(json_object_object_get(arguments, "port"));
@@ -112,18 +112,18 @@ runRemove(vmcMonitor *session, struct json_object *arguments, int *fd G_GNUC_UNU
                        (gint64)port);
         return NULL;
     }
-    return session->ops->remove(session->opaque,
+    return monitor->ops->remove(monitor->opaque,
                                 address ? json_object_get_string(address) : NULL,
                                 (uint16_t)port);
 }
 
 static struct json_object *
-runCapture(vmcMonitor *session, struct json_object *arguments G_GNUC_UNUSED, int *fd)
+runCapture(vmcMonitor *monitor, struct json_object *arguments G_GNUC_UNUSED, int *fd)
 {
-    return session->ops->capture(session->opaque, fd);
+    return monitor->ops->capture(monitor->opaque, fd);
 }
 
-static struct json_object *runCommands(vmcMonitor *session, struct json_object *arguments,
+static struct json_object *runCommands(vmcMonitor *monitor, struct json_object *arguments,
                                        int *fd);
 
 static const command commands[] = {
@@ -138,7 +138,7 @@ static const command commands[] = {
 };
 
 static struct json_object *
-runCommands(vmcMonitor *session G_GNUC_UNUSED, struct json_object *arguments G_GNUC_UNUSED,
+runCommands(vmcMonitor *monitor G_GNUC_UNUSED, struct json_object *arguments G_GNUC_UNUSED,
             int *fd G_GNUC_UNUSED)
 {
     struct json_object *list = json_object_new_array();
@@ -162,7 +162,7 @@ findArgument(const command *row, const char *name)
     return NULL;
 }
 
-/* Those that are there are the command's, and of the right type. */
+/* Checks that each argument given is one of the command's, and of its type. */
 static bool
 checkGiven(const command *row, struct json_object *arguments)
 {
@@ -210,10 +210,10 @@ errorNew(const char *class)
     return error;
 }
 
-/* What may stand beside "execute". */
+/* All members that a command may have. */
 static const char *const members[] = { "execute", "arguments", "id" };
 
-/* The command's name; NULL with an error when @message is no command. */
+/* Returns the command's name; NULL with an error when @message is no command. */
 static const char *
 checkMessage(struct json_object *message)
 {
@@ -239,9 +239,9 @@ checkMessage(struct json_object *message)
     return name;
 }
 
-/* The row of a command that may be given now; NULL with an error. */
+/* Returns the command's row; NULL with an error when it may not be given now. */
 static const command *
-findCommand(const vmcMonitor *session, const char *name)
+findCommand(const vmcMonitor *monitor, const char *name)
 {
     const command *row = NULL;
 
@@ -249,12 +249,12 @@ findCommand(const vmcMonitor *session, const char *name)
         if (g_str_equal(commands[i].name, name))
             row = &commands[i];
     }
-    if (!session->negotiated && (!row || row->run != runCapabilities)) {
+    if (!monitor->negotiated && (!row || row->run != runCapabilities)) {
         vmcReportError(VIR_ERR_OPERATION_INVALID, "%s",
                        "capabilities are negotiated first: 'qmp_capabilities'");
         return NULL;
     }
-    if (row && session->negotiated && row->run == runCapabilities) {
+    if (row && monitor->negotiated && row->run == runCapabilities) {
         vmcReportError(VIR_ERR_OPERATION_INVALID, "%s", "capabilities have been negotiated");
         return NULL;
     }
@@ -265,7 +265,7 @@ findCommand(const vmcMonitor *session, const char *name)
 
 /* Puts what came of @message into @answer: "return" or "error". */
 static void
-execute(vmcMonitor *session, struct json_object *message, struct json_object *answer,
+execute(vmcMonitor *monitor, struct json_object *message, struct json_object *answer,
         int *fd)
 {
     const char *class = CLASS_GENERIC;
@@ -273,14 +273,14 @@ execute(vmcMonitor *session, struct json_object *message, struct json_object *an
     const command *row = NULL;
     struct json_object *result = NULL;
 
-    if (name && !(row = findCommand(session, name)))
+    if (name && !(row = findCommand(monitor, name)))
         class = CLASS_NOT_FOUND;
     if (row) {
         g_autoptr(vmcJson) none = json_object_new_object();
         struct json_object *arguments = json_object_object_get(message, "arguments");
 
         arguments = arguments ? arguments : none;
-        result = checkArguments(row, arguments) ? row->run(session, arguments, fd) : NULL;
+        result = checkArguments(row, arguments) ? row->run(monitor, arguments, fd) : NULL;
     }
     if (result)
         json_object_object_add(answer, "return", result);
@@ -291,19 +291,19 @@ execute(vmcMonitor *session, struct json_object *message, struct json_object *an
 vmcMonitor *
 vmcMonitorNew(const vmcControlOps *ops, void *opaque)
 {
-    vmcMonitor *session = g_new0(vmcMonitor, 1);
+    vmcMonitor *monitor = g_new0(vmcMonitor, 1);
 
-    session->ops = ops;
-    session->opaque = opaque;
-    vmcJsonReaderInit(&session->reader, VMC_JSON_MESSAGE_MAX, VMC_JSON_CONTAINERS_MAX);
-    return session;
+    monitor->ops = ops;
+    monitor->opaque = opaque;
+    vmcJsonReaderInit(&monitor->reader, VMC_JSON_MESSAGE_MAX, VMC_JSON_CONTAINERS_MAX);
+    return monitor;
 }
 
 void
-vmcMonitorFree(vmcMonitor *session)
+vmcMonitorFree(vmcMonitor *monitor)
 {
-    vmcJsonReaderClear(&session->reader);
-    g_free(session);
+    vmcJsonReaderClear(&monitor->reader);
+    g_free(monitor);
 }
 
 char *
@@ -328,12 +328,12 @@ vmcControlErrorLine(void)
 }
 
 char *
-vmcMonitorInput(vmcMonitor *session, const char **data, size_t *len, int *fd)
+vmcMonitorInput(vmcMonitor *monitor, const char **data, size_t *len, int *fd)
 {
     g_autoptr(vmcJson) message = NULL;
     g_autoptr(vmcJson) answer = NULL;
     struct json_object *id;
-    int got = vmcJsonReaderTake(&session->reader, data, len, &message);
+    int got = vmcJsonReaderTake(&monitor->reader, data, len, &message);
 
     *fd = -1;
     if (got == 0)
@@ -341,16 +341,16 @@ vmcMonitorInput(vmcMonitor *session, const char **data, size_t *len, int *fd)
     if (got < 0)
         return vmcControlErrorLine();
     answer = json_object_new_object();
-    execute(session, message, answer, fd);
+    execute(monitor, message, answer, fd);
     if (json_object_object_get_ex(message, "id", &id))
         json_object_object_add(answer, "id", json_object_get(id));
     return vmcJsonLine(answer);
 }
 
 bool
-vmcMonitorListens(const vmcMonitor *session)
+vmcMonitorListens(const vmcMonitor *monitor)
 {
-    return session->negotiated;
+    return monitor->negotiated;
 }
 
 char *

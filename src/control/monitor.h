@@ -17,19 +17,19 @@
 
 typedef struct _vmcMonitor vmcMonitor;
 
-/* Each returns what the command returns, the session's, or NULL with an error. */
+/* Each returns what the command returns, which the monitor puts, or NULL with an error. */
 typedef struct {
     struct json_object *(*query)(void *opaque);
     struct json_object *(*add)(void *opaque, const char *vmchannel);
     /* @address is NULL where the client gave none. */
     struct json_object *(*remove)(void *opaque, const char *address, uint16_t port);
-    /* *@fd goes with the answer, and is its sender's to close. */
+    /* *@fd goes with the answer; who sends that closes it. */
     struct json_object *(*capture)(void *opaque, int *fd);
 } vmcControlOps;
 
-/* @ops and @opaque must outlive the session. */
+/* @ops and @opaque must outlive the monitor. */
 vmcMonitor *vmcMonitorNew(const vmcControlOps *ops, void *opaque);
-void vmcMonitorFree(vmcMonitor *session);
+void vmcMonitorFree(vmcMonitor *monitor);
 
 /* vmcMonitorGreeting: the line that the client gets first; the caller frees it. */
 char *vmcMonitorGreeting(void);
@@ -41,10 +41,10 @@ char *vmcMonitorGreeting(void);
  * in *@fd a descriptor that goes with it (or -1); NULL when all bytes are taken
  * and no message is whole yet.
  */
-char *vmcMonitorInput(vmcMonitor *session, const char **data, size_t *len, int *fd);
+char *vmcMonitorInput(vmcMonitor *monitor, const char **data, size_t *len, int *fd);
 
 /* vmcMonitorListens: whether the client has negotiated, and so gets events. */
-bool vmcMonitorListens(const vmcMonitor *session);
+bool vmcMonitorListens(const vmcMonitor *monitor);
 
 /*
  * vmcControlEventLine:

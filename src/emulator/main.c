@@ -5,8 +5,8 @@
  * qemu/qemu_argv.h; here are the effects: which QEMU, reading -readconfig
  * files, the socket pair, the two execs.
  *
- * Without anything of ours in the arguments it execs QEMU unchanged, so that
- * it can stand wherever a QEMU binary stands.
+ * Without a channel or a channels' NIC in the arguments it execs QEMU unchanged, so
+ * that it can stand wherever a QEMU binary stands.
  */
 #include <config.h>
 
@@ -35,7 +35,7 @@
 /* A -readconfig file larger than this is not one. */
 #define READCONFIG_MAX (1024 * 1024)
 
-/* The relay's name, beside an uninstalled wrapper or above its copies. */
+/* The relay's name, beside an uninstalled qemu-vmchannel or above its copies. */
 #define RELAY "vmchannel-relay"
 
 /*
@@ -75,9 +75,9 @@ relayIn(const char *directory)
 }
 
 /*
- * Where in @self, our own path, the path of a real QEMU begins: this is one of
+ * Where in @self, this program's path, the path of a real QEMU begins: this is one of
  * the copies that stand under EMULATORDIR, beside the relay. NULL when it is
- * the wrapper itself.
+ * qemu-vmchannel itself.
  */
 static const char *
 copiedPath(const char *self)
@@ -151,7 +151,7 @@ readConfig(const char *path)
     g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
 
-    /* A pipe could be read once only, and QEMU is who should read it. */
+    /* A pipe can be read only once, and QEMU has to read it. */
     if (stat(path, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size > READCONFIG_MAX)) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "-readconfig '%s' with -vmchannel: accepted is a regular file of up to 1 MiB",
@@ -182,7 +182,7 @@ readConfigs(char **args)
     return g_strv_builder_end(texts);
 }
 
-/* Whether anything of ours may be in the arguments at all. */
+/* Whether the arguments may have a channel or the stock form of their NIC. */
 static bool
 mentionsVmchannel(char **args)
 {
@@ -241,8 +241,8 @@ execRelay(const vmcQemuArgv *plan, const char *relay, int fd)
 }
 
 /*
- * Starts the relay on @fd and waits until it serves. When it exits instead it
- * has said why: a second line of ours would only bury that one.
+ * Starts the relay on @fd and waits until it serves. When it exits instead, it
+ * has said why, and nothing is added to that.
  */
 static int
 startRelay(const vmcQemuArgv *plan, int fd)

@@ -24,7 +24,7 @@ static const GOptionEntry options[] = {
     G_OPTION_ENTRY_NULL
 };
 
-/* The channel that a document is, as the value of -vmchannel; NULL with an error. */
+/* Returns a document of one channel as the value of -vmchannel; NULL with an error. */
 static char *
 readChannel(const char *xml)
 {

@@ -3,7 +3,7 @@
  * virt-vmchannel capture: the frames between a guest and its relay as a pcap
  * file. The relay sends them over a socket of their own; the file is written
  * here, with the rights of whoever asked. A frame's bytes are the guest's, and
- * its header may be: a worker that was taken over wrote it.
+ * its header may be wrong: a worker that the guest has taken over may have written it.
  */
 #include <config.h>
 
@@ -70,7 +70,7 @@ openFile(pcap *out, const char *path)
     return -1;
 }
 
-/* One packet of the relay's. False with an error. */
+/* Writes one packet of the relay's. False with an error. */
 static bool
 writeFrame(pcap *out, const uint8_t *packet, size_t len)
 {
@@ -93,7 +93,7 @@ writeFrame(pcap *out, const uint8_t *packet, size_t len)
     return false;
 }
 
-/* Writes what has come; 1: there may be more later, 0: the relay has ended, -1. */
+/* Writes what has come. 1: there may be more later; 0: the relay has ended; -1: an error. */
 static int
 drain(pcap *out, int socket)
 {
@@ -104,7 +104,7 @@ drain(pcap *out, int socket)
         if (!writeFrame(out, packet, (size_t)n))
             return -1;
     }
-    /* Whoever reads the file while it grows sees whole frames. */
+    /* So who reads the file while it grows sees whole frames only. */
     if (fflush(out->file) != 0) {
         vmcReportSystemError(errno, "cannot write the capture");
         return -1;
@@ -112,7 +112,7 @@ drain(pcap *out, int socket)
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* Until the relay ends or a signal does. */
+/* Writes frames until the relay ends or a signal comes. */
 static int
 follow(pcap *out, int socket, int signals)
 {
@@ -131,7 +131,7 @@ follow(pcap *out, int socket, int signals)
     return MIN(more, 0);
 }
 
-/* The socket that the frames come from, or -1 with an error. */
+/* Returns the socket that the frames come from, or -1 with an error. */
 static int
 askForFrames(vmcControlClient *client)
 {

@@ -15,7 +15,7 @@ typedef struct {
     const char *arguments;      /* as the usage line shows them */
     const char *summary;        /* one line, for the list of commands */
     const char *description;    /* what --help says below the options */
-    int (*run)(const char *const *args);    /* what is left after the options; status */
+    int (*run)(const char *const *args);    /* what follows the options; exit status */
     const GOptionEntry *options;            /* NULL: only --help */
     int minArgs;
     int maxArgs;                /* -1: any number */
@@ -45,7 +45,7 @@ char *vmcToolReadDocument(const char *path);
 
 /*
  * vmcToolWatchSignals:
- * Signals that would end us become events: returns a signalfd. Call it before
+ * Signals that would end the program become events: returns a signalfd. Call it before
  * libvirt starts threads; it gives its child processes a clean mask.
  */
 int vmcToolWatchSignals(void);

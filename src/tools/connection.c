@@ -19,7 +19,7 @@ vmcToolReportLibvirt(void)
 {
     virErrorPtr error = virGetLastError();
 
-    /* libvirt's message is whole already: it must not get a second prefix. */
+    /* libvirt's message is complete: it must not get a second prefix. */
     vmcErrorSet(error ? error->domain : VIR_FROM_NONE,
                 error ? error->code : VIR_ERR_INTERNAL_ERROR,
                 error && error->message ? error->message : "libvirt reports no reason");

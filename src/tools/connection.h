@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libvirt as the commands use it: connections, domains, its errors as ours. */
+/* libvirt as the commands use it: connections, domains, and its errors as this project's. */
 #pragma once
 
 #include <glib.h>
@@ -31,12 +31,12 @@ vmcDomain *vmcToolFindDomain(vmcConnection *connection, const char *nameOrUuid);
  */
 vmcControlClient *vmcToolControl(const char *domain);
 
-/* What the help of a command says whose DOMAIN that is. */
+/* For the help of commands with a DOMAIN that vmcToolControl takes. */
 #define VMC_TOOL_CONTROL_DOMAIN \
     "DOMAIN is a running domain's name or uuid, or the path of a control socket (with\n" \
     "a slash in it) where there is no libvirt.\n"
 
-/* vmcToolReportLibvirt: makes libvirt's last error ours. */
+/* vmcToolReportLibvirt: makes libvirt's last error the thread's vmcError. */
 void vmcToolReportLibvirt(void);
 
 /*

@@ -44,8 +44,7 @@ xpathString(const char *xml, const char *expression)
 
 /*
  * The emulator that libvirt itself would take for a document that names none
- * (it is not the same on every distribution). NULL: it names one, or libvirt
- * does not say.
+ * (distributions differ). NULL: the document names one, or libvirt does not say.
  */
 static char *
 emulatorOf(vmcConnection *connection, const char *xml)

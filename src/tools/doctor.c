@@ -25,7 +25,7 @@ static const GOptionEntry options[] = {
     G_OPTION_ENTRY_NULL
 };
 
-/* How many things somebody should do something about. */
+/* How many things were found that somebody has to repair. */
 static unsigned int problems;
 
 static void G_GNUC_PRINTF(1, 2)
@@ -121,7 +121,7 @@ checkEmulator(const char *copy, const char *real)
     checkFreshness(copy, real);
 }
 
-/* Walks the emulator files below @dir, of which @skip characters are ours. */
+/* Walks the emulator files below @dir, whose first @skip characters are not part of QEMU's path. */
 static unsigned int
 walkEmulators(const char *dir, size_t skip)
 {

@@ -39,8 +39,8 @@ static const char rootConf[] =
     "group = \"root\"\n";
 
 /*
- * The driver logs in our process, to stderr unless told otherwise: what it has
- * to say goes beside its state. LIBVIRT_DEBUG and the like still decide.
+ * The driver logs in this process, to stderr unless told otherwise. Its log goes to
+ * its state's folder; LIBVIRT_DEBUG and the like still decide.
  */
 static void
 directLog(const char *root)

@@ -24,7 +24,7 @@ member(struct json_object *object, const char *key)
     return object ? json_object_object_get(object, key) : NULL;
 }
 
-/* Time, name and who is concerned; what an event does not have is left out. */
+/* Prints time, name, channel and peer; what an event does not have is left out. */
 static void
 printEvent(struct json_object *event)
 {

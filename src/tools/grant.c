@@ -3,8 +3,8 @@
  * virt-vmchannel grant and revoke: a guest gets a channel to the host's
  * libvirt, under a policy. The grant is a link to the policy by the domain's
  * uuid; a service of systemd's listens for that domain alone, on a socket that
- * the domain's definition names. So nothing that a guest says tells whose
- * channel it is.
+ * the domain's definition names. So it never depends on what a guest
+ * says whose channel it is.
  */
 #include <config.h>
 
@@ -97,7 +97,7 @@ findPolicy(void)
     return g_strdup_printf("%s/%s.policy", vmcToolPolicyDir(), policyName);
 }
 
-/* Whether the proxy will take it: it is too late to say so then. */
+/* Checks what the proxy will read, since that could report it to nobody. */
 static int
 checkPolicy(const char *path, const char *uuid)
 {
@@ -107,7 +107,7 @@ checkPolicy(const char *path, const char *uuid)
     return policy ? 0 : -1;
 }
 
-/* Defines the domain as @change makes it of what it is; 0, or -1 with an error. */
+/* Changes the domain's definition by @change; 0, or -1 with an error. */
 static int
 redefine(const grantJob *job, char *(*change)(const char *domain, const char *device))
 {
@@ -134,7 +134,7 @@ redefine(const grantJob *job, char *(*change)(const char *domain, const char *de
     return defined ? 0 : -1;
 }
 
-/* Puts the link in the place of any older one, as a whole. */
+/* Makes the link; an older one is replaced in one step. */
 static int
 linkPolicy(const grantJob *job, const char *path)
 {
@@ -173,7 +173,7 @@ service(const grantJob *job, const char *verb)
     return -1;
 }
 
-/* What the guest can do now, and when. */
+/* Prints what the guest can do now, and when. */
 static void
 printGranted(const grantJob *job)
 {
@@ -189,8 +189,8 @@ printGranted(const grantJob *job)
 }
 
 /*
- * The definition comes last but one: it may fail, and a link that nobody asks
- * for hurts nobody.
+ * The link comes before the definition, which may fail: a link without a channel
+ * lets nobody in.
  */
 static int
 grant(const char *const *args)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * virt-vmchannel list: the channels of running domains. Which domains there
- * are, and whether they have channels, is libvirt's to say; what becomes of
- * these is their relays'.
+ * virt-vmchannel list: the channels of running domains. libvirt tells
+ * which domains there are and whether they have channels; their relays tell the
+ * channels' state.
  */
 #include <config.h>
 
@@ -33,8 +33,8 @@ hasChannels(vmcDomain *domain)
 }
 
 /*
- * What there is to say of a domain: its name, uuid and channels, or an error
- * in their place; NULL when it has none.
+ * Describes a domain: its name, uuid and channels, or an error in their place. NULL
+ * when it has no channels.
  */
 static struct json_object *
 describe(vmcDomain *domain)

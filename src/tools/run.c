@@ -3,8 +3,8 @@
  * virt-vmchannel run: runs a domain with libvirt's embedded driver until it
  * ends or somebody interrupts it.
  *
- * libvirt's events come in a thread of their own; it only notes what happened
- * and wakes the main thread, which alone calls libvirt.
+ * libvirt's events come in a thread. It only notes what happened and wakes the main
+ * thread; only that one calls libvirt.
  */
 #include <config.h>
 

@@ -30,7 +30,7 @@ char *vmcEnumList(const char *const *words, int n);
 
 /*
  * In a header: int nameFromString(const char *) and
- * const char *nameToString(int), nameList() and nameWords[].
+ * const char *nameToString(int), and char *nameList().
  */
 #define VMC_ENUM_DECL(name) \
     int name ## FromString(const char *word); \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Relax NG through libxml2, its complaints as our errors: see schema.h. */
+/* Relax NG through libxml2, whose complaints become error reports: see schema.h. */
 #include <config.h>
 
 #include "util/schema.h"
@@ -10,7 +10,7 @@
 
 #define VMC_FROM_THIS VIR_FROM_XML
 
-/* The first complaint of libxml2 becomes our error; the rest repeat it. */
+/* Reports libxml2's first complaint; the rest repeat it. */
 static void
 reportFirst(void *reported, xmlErrorPtr error)
 {

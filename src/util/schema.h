@@ -12,5 +12,5 @@ vmcSchema *vmcSchemaLoad(const char *path);
 void vmcSchemaFree(vmcSchema *schema);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcSchema, vmcSchemaFree)
 
-/* vmcSchemaCheck: whether @doc is as the grammar has it: 0, or -1 with the first complaint. */
+/* vmcSchemaCheck: checks @doc against the grammar: 0, or -1 with an error. */
 int vmcSchemaCheck(vmcSchema *schema, xmlDocPtr doc);
