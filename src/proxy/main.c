@@ -167,8 +167,7 @@ run(void)
     g_autoptr(vmcPolicyShared) shared =
         policyPath ? vmcPolicySharedNew(policyPath, domainUuid) : NULL;
     vmcSessionOptions options = {
-        .emulatorDir = emulatorDir,
-        .schemaDir = schemaDir,
+        .dirs = { .emulatorDir = emulatorDir, .schemaDir = schemaDir },
         .shared = shared,
         .upstream = {
             .path = upstreamPath,

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Attach, detach and update of our devices. To libvirt they are arguments of a
- * command line, so for the domain's next start we change the persistent
- * definition as a whole: read it, change it, define it. In a running domain the
- * relay does it (live.c), and a record in the domain's metadata says so; that
- * is written first, so that the daemon decides who may.
- */
+/* Attach, detach and update of channels: see attach.h. */
 #include <config.h>
+
+#include "proxy/session/attach.h"
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "documents/device.h"
 #include "documents/domain_mention.h"
-#include "proxy/session/session_priv.h"
+#include "proxy/session/live.h"
 #include "qemu/nic.h"
+#include "rpc/rewrite.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
@@ -23,15 +21,15 @@
 #define AFFECT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
 
 /* A procedure that changes a device. */
-typedef struct vmcDeviceCall {
+typedef struct {
     guint32 procedure;
     bool hasFlags;              /* without them it means the running domain */
     bool hasAlias;              /* in the place of the device's XML */
     const char *verb;
     char *(*change)(const char *domain, const char *device);
-} vmcDeviceCall;
+} deviceCall;
 
-static const vmcDeviceCall deviceCalls[] = {
+static const deviceCall deviceCalls[] = {
     { VMC_RPC_DOMAIN_ATTACH_DEVICE, false, false, "attach", vmcDeviceAttach },
     { VMC_RPC_DOMAIN_DETACH_DEVICE, false, false, "detach", vmcDeviceDetach },
     { VMC_RPC_DOMAIN_ATTACH_DEVICE_FLAGS, true, false, "attach", vmcDeviceAttach },
@@ -40,39 +38,70 @@ static const vmcDeviceCall deviceCalls[] = {
     { VMC_RPC_DOMAIN_DETACH_DEVICE_ALIAS, true, true, "detach", vmcDeviceDetachAlias },
 };
 
-void
-vmcAttachClear(vmcSession *session)
-{
-    vmcDeviceJob *job = &session->device;
+typedef struct {
+    vmcJob job;
+    const vmcRewritingDirs *dirs;
+    vmcListeners *listeners;
+    const deviceCall *call;
+    GByteArray *domain;         /* the domain object as the client sent it */
+    char *device;               /* its XML, or its alias */
+    guint32 flags;              /* VIR_DOMAIN_AFFECT_… */
+    char *definition;           /* the new one for the domain's next start, stock form */
+    char *uuid;                 /* of the running domain */
+    vmcChannel *removed;        /* from it, or NULL */
+    vmcChannel *added;          /* to it, or NULL */
+    char *record;               /* of its channels as they will be */
+    char *recordBefore;         /* and as they were; NULL: none was there */
+    vmcError error;             /* the relay's; without a message: it has done it */
+} deviceJob;
 
-    g_clear_pointer(&job->domain, g_byte_array_unref);
-    g_clear_pointer(&job->device, g_free);
-    g_clear_pointer(&job->definition, g_free);
-    g_clear_pointer(&job->error.message, g_free);
-    g_clear_pointer(&job->uuid, g_free);
-    g_clear_pointer(&job->removed, vmcChannelFree);
-    g_clear_pointer(&job->added, vmcChannelFree);
-    g_clear_pointer(&job->record, g_free);
+static void writeDomain(vmcJob *job, GByteArray *call);
+static vmcFlowVerdict gotActive(vmcJob *job, vmcXdrReader *reply);
+static bool isForNextStart(const vmcJob *job);
+static vmcFlowVerdict gotPersistent(vmcJob *job, vmcXdrReader *reply);
+static void askForDefinition(vmcJob *job, GByteArray *call);
+static vmcFlowVerdict gotDefinition(vmcJob *job, vmcXdrReader *reply);
+static bool isForNow(const vmcJob *job);
+static void askForRunning(vmcJob *job, GByteArray *call);
+static vmcFlowVerdict gotRunning(vmcJob *job, vmcXdrReader *reply);
+static void writeRecord(vmcJob *job, GByteArray *call);
+static vmcFlowVerdict changeInRelay(vmcJob *job, vmcXdrReader *reply);
+static bool relayFailed(const vmcJob *job);
+static void writeRecordBefore(vmcJob *job, GByteArray *call);
+static vmcFlowVerdict failLikeRelay(vmcJob *job, vmcXdrReader *reply);
+static void writeDefinition(vmcJob *job, GByteArray *call);
+
+static const vmcJobStep steps[] = {
+    { VMC_RPC_DOMAIN_IS_ACTIVE, NULL, writeDomain, gotActive, false },
+    { VMC_RPC_DOMAIN_IS_PERSISTENT, isForNextStart, writeDomain, gotPersistent, false },
+    { VMC_RPC_DOMAIN_GET_XML_DESC, isForNextStart, askForDefinition, gotDefinition, false },
+    { VMC_RPC_DOMAIN_GET_XML_DESC, isForNow, askForRunning, gotRunning, false },
+    { VMC_RPC_DOMAIN_SET_METADATA, isForNow, writeRecord, changeInRelay, false },
+    { VMC_RPC_DOMAIN_SET_METADATA, relayFailed, writeRecordBefore, failLikeRelay, false },
+    { VMC_RPC_DOMAIN_DEFINE_XML_FLAGS, isForNextStart, writeDefinition, NULL, false },
+    { 0 },
+};
+
+static vmcFlowVerdict
+fail(const deviceJob *own)
+{
+    return vmcCallsFail(own->job.calls, own->job.message);
 }
 
-static const vmcDeviceCall *
-findCall(guint32 procedure)
+static vmcFlowVerdict
+invalid(const deviceJob *own, const char *why)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(deviceCalls); i++) {
-        if (deviceCalls[i].procedure == procedure)
-            return &deviceCalls[i];
-    }
-    return NULL;
+    vmcReportError(VIR_ERR_OPERATION_INVALID, "%s", why);
+    return fail(own);
 }
 
-/* A call of ours about the domain. */
-static GByteArray *
-domainCall(vmcSession *session, guint32 procedure)
+/* The change cannot be made. An alias that no channel has is a device of libvirt's. */
+static vmcFlowVerdict
+changeFailed(const deviceJob *own)
 {
-    GByteArray *call = vmcSessionCallNew(session, procedure);
-
-    g_byte_array_append(call, session->device.domain->data, session->device.domain->len);
-    return call;
+    if (own->call->hasAlias && vmcErrorLast()->code == VIR_ERR_DEVICE_MISSING)
+        return VMC_FLOW_PASS;
+    return fail(own);
 }
 
 /* The XML in a reply, which the caller frees. */
@@ -85,92 +114,123 @@ readXml(vmcXdrReader *reply)
     return g_strndup(bytes ? bytes : "", length);
 }
 
+static void
+writeDomain(vmcJob *job, GByteArray *call)
+{
+    const deviceJob *own = (deviceJob *)job;
+
+    g_byte_array_append(call, own->domain->data, own->domain->len);
+}
+
 static vmcFlowVerdict
-invalid(vmcSession *session, const char *why)
+gotActive(vmcJob *job, vmcXdrReader *reply)
 {
-    vmcReportError(VIR_ERR_OPERATION_INVALID, "%s", why);
-    return vmcSessionFail(session);
+    deviceJob *own = (deviceJob *)job;
+    bool active = vmcXdrReadU32(reply);
+
+    if (!(own->flags & AFFECT))
+        own->flags |= active ? VIR_DOMAIN_AFFECT_LIVE : VIR_DOMAIN_AFFECT_CONFIG;
+    if (!(own->flags & VIR_DOMAIN_AFFECT_LIVE))
+        return VMC_FLOW_WAIT;
+    if (!active)
+        return invalid(own, "domain is not running");
+    /* The NIC is hardware of the guest's, and its link begins before the guest does. */
+    if (own->call->hasAlias || !vmcDeviceIsNic(own->device))
+        return VMC_FLOW_WAIT;
+    vmcReportError(VIR_ERR_OPERATION_UNSUPPORTED,
+                   "%s of <interface type='vmchannel'> in a running domain: use --config, and start it again",
+                   own->call->verb);
+    return fail(own);
 }
 
-/* An alias that no channel of the domain has is a device of libvirt's. */
-static void
-changeFailed(vmcSession *session)
+static bool
+isForNextStart(const vmcJob *job)
 {
-    if (session->device.call->hasAlias && vmcErrorLast()->code == VIR_ERR_DEVICE_MISSING)
-        vmcSessionDecide(session, VMC_FLOW_PASS);
-    else
-        vmcSessionFail(session);
+    return ((const deviceJob *)job)->flags & VIR_DOMAIN_AFFECT_CONFIG;
+}
+
+static vmcFlowVerdict
+gotPersistent(vmcJob *job, vmcXdrReader *reply)
+{
+    if (vmcXdrReadU32(reply))
+        return VMC_FLOW_WAIT;
+    return invalid((deviceJob *)job, "a transient domain has no configuration to change");
 }
 
 static void
-defined(vmcSession *session, vmcXdrReader *reply G_GNUC_UNUSED)
+askForDefinition(vmcJob *job, GByteArray *call)
 {
-    vmcSessionAnswer(session, vmcRpcReplyNew(&session->request));
+    writeDomain(job, call);
+    vmcXdrWriteU32(call, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
 }
 
-/* What remains when the running domain, if it was meant, has been seen to. */
-static void
-finish(vmcSession *session)
+static vmcFlowVerdict
+gotDefinition(vmcJob *job, vmcXdrReader *reply)
 {
-    const char *definition = session->device.definition;
-    GByteArray *call;
+    deviceJob *own = (deviceJob *)job;
+    g_autofree char *stock = readXml(reply);
+    g_autofree char *before = vmcRewritingReverse(own->dirs, stock, NULL);
+    g_autofree char *after = before ? own->call->change(before, own->device) : NULL;
 
-    if (!definition) {
-        defined(session, NULL);
-        return;
+    own->definition = after ? vmcRewritingForward(own->dirs, after) : NULL;
+    return own->definition ? VMC_FLOW_WAIT : changeFailed(own);
+}
+
+static bool
+isForNow(const vmcJob *job)
+{
+    return ((const deviceJob *)job)->flags & VIR_DOMAIN_AFFECT_LIVE;
+}
+
+static void
+askForRunning(vmcJob *job, GByteArray *call)
+{
+    writeDomain(job, call);
+    vmcXdrWriteU32(call, VIR_DOMAIN_XML_SECURE);
+}
+
+/* Whether libvirt's own view of the running domain lets the change begin; 0 or -1. */
+static int
+checkRunning(const deviceJob *own, const char *xml, bool hasNic)
+{
+    g_autofree char *after = own->call->hasAlias ? own->call->change(xml, own->device) : NULL;
+
+    if (own->call->hasAlias && !after)
+        return -1;
+    if (hasNic)
+        return 0;
+    vmcReportError(VIR_ERR_OPERATION_INVALID,
+                   "%s of a vmchannel device: the domain runs without an <interface type='vmchannel'>, use --config and start it again",
+                   own->call->verb);
+    return -1;
+}
+
+/*
+ * The domain as it runs, by what its relay says, in the client's form, which the
+ * caller frees; NULL with an error.
+ */
+static char *
+runningDefinition(deviceJob *own, const char *stock)
+{
+    g_autoptr(GPtrArray) live = NULL;
+    g_autoptr(GPtrArray) channels = NULL;
+    g_autofree char *xml = NULL;
+    bool hasNic = false;
+
+    if (!vmcDomainIsRunning(stock, &own->uuid)) {
+        vmcReportError(VIR_ERR_OPERATION_INVALID, "%s", "domain is not running");
+        return NULL;
     }
-    call = vmcSessionCallNew(session, VMC_RPC_DOMAIN_DEFINE_XML_FLAGS);
-    vmcXdrWriteString(call, definition, strlen(definition));
-    vmcXdrWriteU32(call, 0);
-    vmcSessionCall(session, call, defined);
-}
-
-static void
-setRecord(vmcSession *session, const char *record, vmcCallDone done)
-{
-    GByteArray *call = domainCall(session, VMC_RPC_DOMAIN_SET_METADATA);
-
-    vmcXdrWriteU32(call, VIR_DOMAIN_METADATA_ELEMENT);
-    vmcXdrWriteOptional(call, record);
-    vmcXdrWriteOptional(call, VMC_RECORD_KEY);
-    vmcXdrWriteOptional(call, VMC_RECORD_URI);
-    vmcXdrWriteU32(call, VIR_DOMAIN_AFFECT_LIVE);
-    vmcSessionCall(session, call, done);
-}
-
-static void
-recordedBack(vmcSession *session, vmcXdrReader *reply G_GNUC_UNUSED)
-{
-    const vmcError *error = &session->device.error;
-
-    vmcErrorSet(error->domain, error->code, error->message);
-    vmcSessionFail(session);
-}
-
-static void
-tellListeners(vmcSession *session, guint32 event, const vmcChannel *channel)
-{
-    g_autofree char *alias = channel ? vmcLiveAlias(channel) : NULL;
-
-    if (alias)
-        vmcListenersTell(session, event, session->device.domain, alias);
-}
-
-/* The daemon had nothing against it. */
-static void
-recorded(vmcSession *session, vmcXdrReader *reply G_GNUC_UNUSED)
-{
-    vmcDeviceJob *job = &session->device;
-
-    if (vmcLiveChange(job->uuid, job->removed, job->added) < 0) {
-        job->error = *vmcErrorLast();
-        job->error.message = g_strdup(job->error.message);
-        setRecord(session, job->record, recordedBack);
-        return;
-    }
-    tellListeners(session, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, job->removed);
-    tellListeners(session, VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, job->added);
-    finish(session);
+    xml = vmcRewritingReverse(own->dirs, stock, NULL);
+    channels = xml ? vmcDeviceChannels(xml, &hasNic) : NULL;
+    if (!channels || checkRunning(own, xml, hasNic) < 0)
+        return NULL;
+    live = vmcLiveQuery(own->uuid);
+    if (!live)
+        return NULL;
+    if (vmcMentionRecord(stock))
+        own->recordBefore = vmcRecordFormat(channels);
+    return vmcRewritingReverse(own->dirs, stock, live);
 }
 
 /* The first channel of @these that is not in @those, which the caller frees, or NULL. */
@@ -188,204 +248,179 @@ takeDifference(GPtrArray *these, const GPtrArray *those)
     return NULL;
 }
 
-/*
- * Finds out what the change comes to in the running domain of which @before is
- * the definition. Returns the record of the channels that it then has, which
- * the caller frees, or NULL with an error.
- */
-static char *
-liveChange(vmcSession *session, const char *before)
+/* What the change comes to in the running domain. */
+static vmcFlowVerdict
+gotRunning(vmcJob *job, vmcXdrReader *reply)
 {
-    vmcDeviceJob *job = &session->device;
-    g_autofree char *after = job->call->change(before, job->device);
+    deviceJob *own = (deviceJob *)job;
+    g_autofree char *stock = readXml(reply);
+    g_autofree char *before = runningDefinition(own, stock);
+    g_autofree char *after = before ? own->call->change(before, own->device) : NULL;
     /* For its rules, across all devices of the domain. */
-    g_autofree char *stock = after ? vmcRewritingForward(session, after, false) : NULL;
+    g_autofree char *checked = after ? vmcRewritingForward(own->dirs, after) : NULL;
     bool hasNic = false;
-    g_autoptr(GPtrArray) had = stock ? vmcDeviceChannels(before, &hasNic) : NULL;
+    g_autoptr(GPtrArray) had = checked ? vmcDeviceChannels(before, &hasNic) : NULL;
     g_autoptr(GPtrArray) has = had ? vmcDeviceChannels(after, &hasNic) : NULL;
-    g_autofree char *record = has ? vmcRecordFormat(has) : NULL;
 
-    if (!has)
-        return NULL;
-    job->removed = takeDifference(had, has);
-    job->added = takeDifference(has, had);
-    return g_steal_pointer(&record);
+    own->record = has ? vmcRecordFormat(has) : NULL;
+    if (!own->record)
+        return changeFailed(own);
+    own->removed = takeDifference(had, has);
+    own->added = takeDifference(has, had);
+    return VMC_FLOW_WAIT;
 }
 
-/* Whether libvirt's own view of the running domain lets the change begin; 0 or -1. */
-static int
-liveCheck(vmcDeviceJob *job, const char *xml, bool hasNic)
+static void
+setRecord(vmcJob *job, GByteArray *call, const char *record)
 {
-    g_autofree char *after = job->call->hasAlias ? job->call->change(xml, job->device) : NULL;
-
-    if (job->call->hasAlias && !after)
-        return -1;
-    if (hasNic)
-        return 0;
-    vmcReportError(VIR_ERR_OPERATION_INVALID,
-                   "%s of a vmchannel device: the domain runs without an <interface type='vmchannel'>, use --config and start it again",
-                   job->call->verb);
-    return -1;
+    writeDomain(job, call);
+    vmcXdrWriteU32(call, VIR_DOMAIN_METADATA_ELEMENT);
+    vmcXdrWriteOptional(call, record);
+    vmcXdrWriteOptional(call, VMC_RECORD_KEY);
+    vmcXdrWriteOptional(call, VMC_RECORD_URI);
+    vmcXdrWriteU32(call, VIR_DOMAIN_AFFECT_LIVE);
 }
 
-/* What the relay says of the domain as it runs, in our form; NULL with an error. */
-static char *
-liveDefinition(vmcSession *session, const char *stock)
+static void
+writeRecord(vmcJob *job, GByteArray *call)
 {
-    vmcDeviceJob *job = &session->device;
-    g_autoptr(GPtrArray) live = NULL;
-    g_autoptr(GPtrArray) channels = NULL;
-    g_autofree char *xml = NULL;
-    bool hasNic = false;
+    setRecord(job, call, ((deviceJob *)job)->record);
+}
 
-    if (!vmcDomainIsRunning(stock, &job->uuid)) {
-        vmcReportError(VIR_ERR_OPERATION_INVALID, "%s", "domain is not running");
-        return NULL;
+static void
+tellListeners(const deviceJob *own, guint32 event, const vmcChannel *channel)
+{
+    g_autofree char *alias = channel ? vmcLiveAlias(channel) : NULL;
+
+    if (alias)
+        vmcListenersTell(own->listeners, event, own->domain, alias);
+}
+
+/* The daemon has taken the record, so the client may do it. */
+static vmcFlowVerdict
+changeInRelay(vmcJob *job, vmcXdrReader *reply G_GNUC_UNUSED)
+{
+    deviceJob *own = (deviceJob *)job;
+
+    if (vmcLiveChange(own->uuid, own->removed, own->added) < 0) {
+        own->error = *vmcErrorLast();
+        own->error.message = g_strdup(own->error.message);
+        return VMC_FLOW_WAIT;
     }
-    xml = vmcRewritingReverse(session, stock, NULL);
-    channels = xml ? vmcDeviceChannels(xml, &hasNic) : NULL;
-    if (!channels || liveCheck(job, xml, hasNic) < 0)
-        return NULL;
-    live = vmcLiveQuery(job->uuid);
-    if (!live)
-        return NULL;
-    if (vmcMentionRecord(stock))
-        job->record = vmcRecordFormat(channels);
-    return vmcRewritingReverse(session, stock, live);
+    tellListeners(own, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, own->removed);
+    tellListeners(own, VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, own->added);
+    return VMC_FLOW_WAIT;
 }
 
-static void
-gotLive(vmcSession *session, vmcXdrReader *reply)
-{
-    g_autofree char *stock = readXml(reply);
-    g_autofree char *before = liveDefinition(session, stock);
-    g_autofree char *record = NULL;
-
-    record = before ? liveChange(session, before) : NULL;
-    if (record)
-        setRecord(session, record, recorded);
-    else
-        changeFailed(session);
-}
-
-static void
-changeLive(vmcSession *session)
-{
-    GByteArray *call;
-
-    if (!(session->device.flags & VIR_DOMAIN_AFFECT_LIVE)) {
-        finish(session);
-        return;
-    }
-    call = domainCall(session, VMC_RPC_DOMAIN_GET_XML_DESC);
-    vmcXdrWriteU32(call, VIR_DOMAIN_XML_SECURE);
-    vmcSessionCall(session, call, gotLive);
-}
-
-static void
-gotDefinition(vmcSession *session, vmcXdrReader *reply)
-{
-    vmcDeviceJob *job = &session->device;
-    g_autofree char *stock = readXml(reply);
-    g_autofree char *before = vmcRewritingReverse(session, stock, NULL);
-    g_autofree char *after = before ? job->call->change(before, job->device) : NULL;
-
-    job->definition = after ? vmcRewritingForward(session, after, false) : NULL;
-    if (job->definition)
-        changeLive(session);
-    else
-        changeFailed(session);
-}
-
-static void
-gotPersistent(vmcSession *session, vmcXdrReader *reply)
-{
-    GByteArray *call;
-
-    if (!vmcXdrReadU32(reply)) {
-        invalid(session, "a transient domain has no configuration to change");
-        return;
-    }
-    call = domainCall(session, VMC_RPC_DOMAIN_GET_XML_DESC);
-    vmcXdrWriteU32(call, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
-    vmcSessionCall(session, call, gotDefinition);
-}
-
-/* The NIC is hardware of the guest's, and its link begins before the guest does. */
 static bool
-isLiveNic(const vmcDeviceJob *job)
+relayFailed(const vmcJob *job)
 {
-    return (job->flags & VIR_DOMAIN_AFFECT_LIVE) && !job->call->hasAlias &&
-           vmcDeviceIsNic(job->device);
+    return ((const deviceJob *)job)->error.message;
 }
 
 static void
-gotActive(vmcSession *session, vmcXdrReader *reply)
+writeRecordBefore(vmcJob *job, GByteArray *call)
 {
-    vmcDeviceJob *job = &session->device;
-    bool active = vmcXdrReadU32(reply);
-
-    if (!(job->flags & AFFECT))
-        job->flags |= active ? VIR_DOMAIN_AFFECT_LIVE : VIR_DOMAIN_AFFECT_CONFIG;
-    if ((job->flags & VIR_DOMAIN_AFFECT_LIVE) && !active) {
-        invalid(session, "domain is not running");
-        return;
-    }
-    if (isLiveNic(job)) {
-        vmcReportError(VIR_ERR_OPERATION_UNSUPPORTED,
-                       "%s of <interface type='vmchannel'> in a running domain: use --config, and start it again",
-                       job->call->verb);
-        vmcSessionFail(session);
-        return;
-    }
-    if (job->flags & VIR_DOMAIN_AFFECT_CONFIG)
-        vmcSessionCall(session, domainCall(session, VMC_RPC_DOMAIN_IS_PERSISTENT), gotPersistent);
-    else
-        changeLive(session);
+    setRecord(job, call, ((deviceJob *)job)->recordBefore);
 }
 
-/* Whether it may be ours; of an alias the domain has to be asked. */
+static vmcFlowVerdict
+failLikeRelay(vmcJob *job, vmcXdrReader *reply G_GNUC_UNUSED)
+{
+    const deviceJob *own = (deviceJob *)job;
+
+    vmcErrorSet(own->error.domain, own->error.code, own->error.message);
+    return fail(own);
+}
+
+static void
+writeDefinition(vmcJob *job, GByteArray *call)
+{
+    const char *definition = ((deviceJob *)job)->definition;
+
+    vmcXdrWriteString(call, definition, strlen(definition));
+    vmcXdrWriteU32(call, 0);
+}
+
+static vmcFlowVerdict
+end(vmcJob *job)
+{
+    return vmcCallsAnswer(job->calls, vmcRpcReplyNew(&job->message->header));
+}
+
+static void
+clear(vmcJob *job)
+{
+    deviceJob *own = (deviceJob *)job;
+
+    g_clear_pointer(&own->domain, g_byte_array_unref);
+    g_free(own->device);
+    g_free(own->definition);
+    g_free(own->uuid);
+    vmcChannelFree(own->removed);
+    vmcChannelFree(own->added);
+    g_free(own->record);
+    g_free(own->recordBefore);
+    g_free(own->error.message);
+}
+
+static const vmcJobOps ops = { steps, end, clear };
+
+static const deviceCall *
+findCall(guint32 procedure)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(deviceCalls); i++) {
+        if (deviceCalls[i].procedure == procedure)
+            return &deviceCalls[i];
+    }
+    return NULL;
+}
+
+/* Whether it may be a channel or its NIC; of an alias the domain has to be asked. */
 static bool
-isOurs(const vmcDeviceCall *call, const char *device)
+mayBeChannel(const deviceCall *call, const char *device)
 {
     return call->hasAlias ? g_str_has_prefix(device, "vmchannel-") || vmcChannelAliasIsUser(device)
                           : vmcDeviceIsChannel(device) || vmcDeviceIsNic(device);
 }
 
-/* The alias that the NIC has in the daemon's form means the NIC here too. */
-static void
-nicByAlias(vmcDeviceJob *job)
-{
-    if (!job->call->hasAlias || !g_str_equal(job->device, VMC_NIC_ALIAS))
-        return;
-    job->call = findCall(VMC_RPC_DOMAIN_DETACH_DEVICE_FLAGS);
-    g_free(job->device);
-    job->device = g_strdup("<interface type='vmchannel'/>");
-}
-
 vmcFlowVerdict
-vmcAttachMessage(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+vmcAttachCall(const vmcRewritingDirs *dirs, vmcListeners *listeners, vmcCalls *calls,
+              vmcWireMessage *message)
 {
-    vmcDeviceJob *job = &session->device;
+    const deviceCall *call = findCall(message->header.procedure);
     vmcXdrReader reader;
     size_t domainSize = 0;
     size_t length = 0;
     const guint8 *domain;
     const char *bytes;
+    guint32 flags;
+    g_autofree char *device = NULL;
+    deviceJob *own;
 
-    vmcAttachClear(session);
-    job->call = findCall(procedure->number);
-    vmcRpcPayload(*message, &reader);
+    vmcRpcPayload(message->bytes, &reader);
     domain = vmcRpcReadDomain(&reader, &domainSize);
     bytes = vmcXdrReadString(&reader, VMC_RPC_STRING_MAX, &length);
-    job->flags = job->call->hasFlags ? vmcXdrReadU32(&reader) : VIR_DOMAIN_AFFECT_LIVE;
+    flags = call->hasFlags ? vmcXdrReadU32(&reader) : VIR_DOMAIN_AFFECT_LIVE;
     if (reader.failed)
         return VMC_FLOW_PASS;
-    job->device = g_strndup(bytes, length);
-    nicByAlias(job);
-    if (!isOurs(job->call, job->device))
+    device = g_strndup(bytes, length);
+    /* The alias that the NIC has in the daemon's form means the NIC here too. */
+    if (call->hasAlias && g_str_equal(device, VMC_NIC_ALIAS)) {
+        call = findCall(VMC_RPC_DOMAIN_DETACH_DEVICE_FLAGS);
+        g_free(device);
+        device = g_strdup("<interface type='vmchannel'/>");
+    }
+    if (!mayBeChannel(call, device))
         return VMC_FLOW_PASS;
-    job->domain = g_byte_array_new();
-    g_byte_array_append(job->domain, domain, domainSize);
-    return vmcSessionCall(session, domainCall(session, VMC_RPC_DOMAIN_IS_ACTIVE), gotActive);
+    own = g_new0(deviceJob, 1);
+    own->job.ops = &ops;
+    own->dirs = dirs;
+    own->listeners = listeners;
+    own->call = call;
+    own->domain = g_byte_array_new();
+    g_byte_array_append(own->domain, domain, domainSize);
+    own->device = g_steal_pointer(&device);
+    own->flags = flags;
+    return vmcCallsStart(calls, &own->job, message);
 }

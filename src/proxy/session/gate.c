@@ -8,12 +8,12 @@
 
 #include "proxy/session/gate.h"
 
+#include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 
 #include "proxy/policy/filter.h"
-#include "proxy/policy/shared.h"
-#include "proxy/session/session_priv.h"
+#include "proxy/session/handshake.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_ACCESS
@@ -21,13 +21,52 @@
 #define PROGRAM_KEEPALIVE 0x6b656570
 #define KEEPALIVE_PONG 2
 
-#define OPEN_READONLY 1
+struct _vmcGate {
+    vmcPolicyShared *shared;
+    vmcCalls *calls;
+    vmcPolicyBucket bucket;
+    gint64 wake;                /* when the call that waits may come, or 0 */
+    bool admitted;              /* the call at hand is paid for */
+    GPtrArray *domains;         /* vmcFilterDomain *, for the call at hand; or NULL */
+    char *name;                 /* the guest's, once it is known */
+};
+
+/* The daemon is asked for the domains that there are. */
+typedef struct {
+    vmcJob job;
+    vmcGate *gate;
+    guint32 flags;              /* which of them */
+} domainsJob;
+
+static void askForDomains(vmcJob *job, GByteArray *call);
+static vmcFlowVerdict gotDomains(vmcJob *job, vmcXdrReader *reply);
+static vmcFlowVerdict lookAgain(vmcJob *job);
+
+static const vmcJobStep domainsSteps[] = {
+    { VMC_RPC_CONNECT_LIST_ALL_DOMAINS, NULL, askForDomains, gotDomains, false },
+    { 0 },
+};
+
+static const vmcJobOps domainsOps = { .steps = domainsSteps, .end = lookAgain };
+
+vmcGate *
+vmcGateNew(vmcPolicyShared *shared, vmcCalls *calls)
+{
+    vmcGate *gate = g_new0(vmcGate, 1);
+
+    gate->shared = shared;
+    gate->calls = calls;
+    return gate;
+}
 
 void
-vmcGateClear(vmcGate *gate)
+vmcGateFree(vmcGate *gate)
 {
-    g_clear_pointer(&gate->domains, g_ptr_array_unref);
-    g_clear_pointer(&gate->name, g_free);
+    if (!gate)
+        return;
+    vmcGateForget(gate);
+    g_free(gate->name);
+    g_free(gate);
 }
 
 int
@@ -40,6 +79,13 @@ vmcGateTimeout(const vmcGate *gate)
     return MAX(left, 0) / 1000 + 1;
 }
 
+void
+vmcGateForget(vmcGate *gate)
+{
+    gate->admitted = false;
+    g_clear_pointer(&gate->domains, g_ptr_array_unref);
+}
+
 static bool
 isKeepalive(const vmcRpcHeader *header)
 {
@@ -48,109 +94,111 @@ isKeepalive(const vmcRpcHeader *header)
            header->procedure <= KEEPALIVE_PONG && header->length == VMC_RPC_HEADER_SIZE;
 }
 
-/* Whether @header is of a stream that the policy allows, in either direction. */
+/* Whether @message is of a stream that the policy allows, in either direction. */
 static bool
-isStream(const vmcSession *session, const vmcRpcHeader *header)
+isStream(const vmcGate *gate, const vmcWireMessage *message)
 {
-    const vmcRpcProcedure *entry = vmcRpcProcedureFind(header);
-
-    return (header->type == VMC_RPC_STREAM || header->type == VMC_RPC_STREAM_HOLE) &&
-           vmcPolicyAllows(session->options->shared->policy, entry) &&
-           (entry->traits & VMC_RPC_STREAMS);
+    return (message->header.type == VMC_RPC_STREAM ||
+            message->header.type == VMC_RPC_STREAM_HOLE) &&
+           vmcPolicyAllows(gate->shared->policy, message->procedure) &&
+           (message->procedure->traits & VMC_RPC_STREAMS);
 }
 
 static bool
-mayCall(const vmcPolicy *policy, const vmcRpcHeader *header, const vmcRpcProcedure *entry)
+mayCall(const vmcGate *gate, const vmcWireMessage *message)
 {
-    return vmcPolicyAllows(policy, entry) && !(entry->traits & VMC_RPC_EVENT) &&
-           (header->type == VMC_RPC_CALL || (entry->traits & VMC_RPC_FDS));
-}
-
-void
-vmcGateForget(vmcGate *gate)
-{
-    gate->admitted = false;
-    g_clear_pointer(&gate->domains, g_ptr_array_unref);
-}
-
-static vmcFlowVerdict
-end(vmcSession *session, vmcFlowVerdict verdict)
-{
-    vmcGateForget(&session->gate);
-    return verdict;
+    return message->header.status == VMC_RPC_OK &&
+           vmcPolicyAllows(gate->shared->policy, message->procedure) &&
+           !(message->procedure->traits & VMC_RPC_EVENT) &&
+           (message->header.type == VMC_RPC_CALL || (message->procedure->traits & VMC_RPC_FDS));
 }
 
 /* Refuses the call at hand with the thread's error. */
 static vmcFlowVerdict
-refuse(vmcSession *session, vmcRefusal reason, const vmcRpcProcedure *entry)
+refuse(vmcGate *gate, vmcRefusal reason, const vmcWireMessage *message)
 {
-    vmcPolicySharedRefused(session->options->shared, reason, entry, session->gate.name);
-    return end(session, vmcSessionFail(session));
+    vmcPolicySharedRefused(gate->shared, reason, message->procedure, gate->name);
+    return vmcCallsFail(gate->calls, message);
 }
 
 static vmcFlowVerdict
-refuseProcedure(vmcSession *session, const vmcRpcProcedure *entry)
+refuseProcedure(vmcGate *gate, const vmcWireMessage *message)
 {
-    if (entry)
-        vmcReportError(VIR_ERR_ACCESS_DENIED, "'%s' is not allowed by the policy", entry->name);
+    if (message->procedure)
+        vmcReportError(VIR_ERR_ACCESS_DENIED, "'%s' is not allowed by the policy",
+                       message->procedure->name);
     else
         vmcReportError(VIR_ERR_ACCESS_DENIED,
                        "procedure %u of program 0x%08x is not allowed by the policy",
-                       session->request.procedure, session->request.program);
-    return refuse(session, VMC_REFUSAL_PROCEDURE, entry);
+                       message->header.procedure, message->header.program);
+    return refuse(gate, VMC_REFUSAL_PROCEDURE, message);
+}
+
+static vmcFlowVerdict
+startDomains(vmcGate *gate, vmcWireMessage *message, guint32 flags)
+{
+    domainsJob *own = g_new0(domainsJob, 1);
+
+    own->job.ops = &domainsOps;
+    own->gate = gate;
+    own->flags = flags;
+    return vmcCallsStart(gate->calls, &own->job, message);
+}
+
+static void
+askForDomains(vmcJob *job, GByteArray *call)
+{
+    vmcXdrWriteU32(call, 1);
+    vmcXdrWriteU32(call, ((domainsJob *)job)->flags);
 }
 
 /* Remembers what the guest is called, for the log. */
 static void
-learnName(vmcSession *session)
+learnName(vmcGate *gate)
 {
     g_autofree char *uuid = NULL;
 
-    for (guint i = 0; i < session->gate.domains->len && !session->gate.name; i++) {
-        const vmcFilterDomain *domain = g_ptr_array_index(session->gate.domains, i);
+    for (guint i = 0; i < gate->domains->len && !gate->name; i++) {
+        const vmcFilterDomain *domain = g_ptr_array_index(gate->domains, i);
 
         g_free(uuid);
         uuid = vmcPolicyUuidFormat(domain->uuid);
-        if (g_ascii_strcasecmp(uuid, session->options->shared->uuid) == 0)
-            session->gate.name = g_strdup(domain->name);
+        if (g_ascii_strcasecmp(uuid, gate->shared->uuid) == 0)
+            gate->name = g_strdup(domain->name);
     }
 }
 
-/* The daemon's list: the call at hand is looked at again, with it. */
-static void
-gotDomains(vmcSession *session, vmcXdrReader *reply)
+static vmcFlowVerdict
+gotDomains(vmcJob *job, vmcXdrReader *reply)
 {
-    session->gate.domains = vmcFilterDomains(session->options->shared->policy, reply);
-    if (!session->gate.domains) {
-        vmcSessionFail(session);
-        return;
-    }
-    learnName(session);
-    session->busy = false;
+    vmcGate *gate = ((domainsJob *)job)->gate;
+
+    gate->domains = vmcFilterDomains(gate->shared->policy, reply);
+    if (!gate->domains)
+        return vmcCallsFail(job->calls, job->message);
+    learnName(gate);
+    return VMC_FLOW_WAIT;
+}
+
+/* The call at hand is decided from the start, now with the list. */
+static vmcFlowVerdict
+lookAgain(vmcJob *job G_GNUC_UNUSED)
+{
+    return VMC_FLOW_WAIT;
 }
 
 static vmcFlowVerdict
-askForDomains(vmcSession *session, guint32 flags)
-{
-    GByteArray *call = vmcSessionCallNew(session, VMC_RPC_CONNECT_LIST_ALL_DOMAINS);
-
-    vmcXdrWriteU32(call, 1);
-    vmcXdrWriteU32(call, flags);
-    return vmcSessionCall(session, call, gotDomains);
-}
-
-static vmcFlowVerdict
-answer(vmcSession *session, const vmcRpcProcedure *entry, const GByteArray *message, guint32 flags)
+answer(vmcGate *gate, vmcWireMessage *message, guint32 flags)
 {
     GByteArray *reply;
 
-    if (!session->gate.domains)
-        return askForDomains(session, flags);
-    reply = vmcFilterAnswer(&session->request, message, session->gate.domains);
+    if (!gate->domains)
+        return startDomains(gate, message, flags);
+    reply = vmcFilterAnswer(&message->header, message->bytes, gate->domains);
     if (!reply)
-        return refuse(session, VMC_REFUSAL_DOMAIN, entry);
-    vmcPolicySharedAllowed(session->options->shared);
-    return end(session, vmcSessionAnswer(session, reply));
+        return refuse(gate, VMC_REFUSAL_DOMAIN, message);
+    vmcPolicySharedAllowed(gate->shared);
+    return vmcCallsAnswer(gate->calls, reply);
 }
 
 /*
@@ -158,68 +206,59 @@ answer(vmcSession *session, const vmcRpcProcedure *entry, const GByteArray *mess
  * has nothing else: libvirt's daemon then holds it to that too.
  */
 static bool
-openAsAllowed(vmcSession *session, GByteArray **message)
+openAsAllowed(const vmcGate *gate, vmcWireMessage *message)
 {
     static const char *const names[] = { "", "qemu:///system", "qemu:///session" };
-    vmcXdrReader reader;
-    size_t length = 0;
-    const char *bytes = NULL;
     g_autofree char *name = NULL;
     GByteArray *open;
     guint32 flags;
 
-    vmcRpcPayload(*message, &reader);
-    if (vmcXdrReadFlag(&reader))
-        bytes = vmcXdrReadString(&reader, VMC_RPC_STRING_MAX, &length);
-    flags = vmcXdrReadU32(&reader) & OPEN_READONLY;
-    name = bytes ? g_strndup(bytes, length) : NULL;
-    if (reader.failed || (name && vmcEnumFind(names, G_N_ELEMENTS(names), name) < 0)) {
+    if (!vmcHandshakeReadOpen(message, &name, &flags) ||
+        (name && vmcEnumFind(names, G_N_ELEMENTS(names), name) < 0)) {
         vmcReportError(VIR_ERR_ACCESS_DENIED, "%s",
                        "'CONNECT_OPEN' is allowed for qemu:///system and qemu:///session only");
         return false;
     }
-    if (vmcPolicyIsReadOnly(session->options->shared->policy))
-        flags |= OPEN_READONLY;
-    open = vmcRpcMessageNew(&session->request);
+    flags &= VIR_CONNECT_RO;
+    if (vmcPolicyIsReadOnly(gate->shared->policy))
+        flags = VIR_CONNECT_RO;
+    open = vmcRpcMessageNew(&message->header);
     vmcXdrWriteOptional(open, name);
     vmcXdrWriteU32(open, flags);
     vmcRpcMessageFinish(open);
-    g_byte_array_unref(*message);
-    *message = open;
+    vmcWireMessageReplace(message, open);
     return true;
 }
 
 /* An allowed procedure: what is it about? */
 static vmcFlowVerdict
-decide(vmcSession *session, const vmcRpcProcedure *entry, GByteArray **message)
+decide(vmcGate *gate, vmcWireMessage *message)
 {
+    const vmcRpcProcedure *procedure = message->procedure;
     guint32 flags;
 
-    switch (vmcFilterCall(session->options->shared->policy, entry, *message,
-                          session->gate.domains)) {
+    switch (vmcFilterCall(gate->shared->policy, procedure, message->bytes, gate->domains)) {
     case VMC_FILTER_OUTSIDE:
-        return refuse(session, VMC_REFUSAL_DOMAIN, entry);
+        return refuse(gate, VMC_REFUSAL_DOMAIN, message);
     case VMC_FILTER_ASK:
-        return askForDomains(session, 0);
+        return startDomains(gate, message, 0);
     case VMC_FILTER_INSIDE:
         break;
     }
-    if (vmcFilterAnswers(entry, *message, &flags))
-        return answer(session, entry, *message, flags);
-    if (session->request.procedure == VMC_RPC_CONNECT_OPEN && !openAsAllowed(session, message))
-        return refuse(session, VMC_REFUSAL_DOMAIN, entry);
-    vmcPolicySharedAllowed(session->options->shared);
-    return end(session, VMC_FLOW_PASS);
+    if (vmcFilterAnswers(procedure, message->bytes, &flags))
+        return answer(gate, message, flags);
+    if (procedure->number == VMC_RPC_CONNECT_OPEN && !openAsAllowed(gate, message))
+        return refuse(gate, VMC_REFUSAL_DOMAIN, message);
+    vmcPolicySharedAllowed(gate->shared);
+    return VMC_FLOW_PASS;
 }
 
 /* Whether the call at hand may come now; else when. */
 static bool
-admit(vmcSession *session)
+admit(vmcGate *gate)
 {
-    vmcGate *gate = &session->gate;
     gint64 now = g_get_monotonic_time();
-    gint64 wait = gate->admitted
-        ? 0 : vmcPolicyTake(session->options->shared->policy, &gate->bucket, now);
+    gint64 wait = gate->admitted ? 0 : vmcPolicyTake(gate->shared->policy, &gate->bucket, now);
 
     gate->admitted = wait == 0;
     gate->wake = wait == 0 ? 0 : now + wait;
@@ -227,72 +266,72 @@ admit(vmcSession *session)
 }
 
 vmcFlowVerdict
-vmcGateUp(vmcSession *session, GByteArray **message)
+vmcGateUp(vmcGate *gate, vmcWireMessage *message)
 {
-    const vmcRpcHeader *header = &session->request;
-    const vmcRpcProcedure *entry = vmcRpcProcedureFind(header);
-
-    if (isKeepalive(header) || isStream(session, header))
+    if (isKeepalive(&message->header) || isStream(gate, message))
         return VMC_FLOW_PASS;
-    if (!admit(session))
+    if (!admit(gate))
         return VMC_FLOW_WAIT;
-    if (header->type != VMC_RPC_CALL && header->type != VMC_RPC_CALL_WITH_FDS)
-        return end(session, VMC_FLOW_DROP);
-    if (header->status != VMC_RPC_OK ||
-        !mayCall(session->options->shared->policy, header, entry))
-        return refuseProcedure(session, entry);
-    return decide(session, entry, message);
+    if (!vmcWireMessageIsCall(message))
+        return VMC_FLOW_DROP;
+    if (!mayCall(gate, message))
+        return refuseProcedure(gate, message);
+    return decide(gate, message);
 }
 
 bool
-vmcGateWantsDown(const vmcSession *session, const vmcRpcHeader *header)
+vmcGateWantsDown(const vmcGate *gate, const vmcWireMessage *message)
 {
-    return header->status == VMC_RPC_ERROR || !isStream(session, header);
+    return message->header.status == VMC_RPC_ERROR || !isStream(gate, message);
 }
 
 static vmcFlowVerdict
-replace(GByteArray **message, GByteArray *other)
+hideDetails(vmcWireMessage *message)
 {
-    g_byte_array_unref(*message);
-    *message = other;
+    vmcWireMessageReplace(message, vmcFilterError(message->bytes));
     return VMC_FLOW_PASS;
 }
 
 static vmcFlowVerdict
-showReply(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
+showReply(const vmcGate *gate, vmcWireMessage *message)
 {
     const vmcError *error;
 
-    if (header->status != VMC_RPC_OK)
-        return replace(message, vmcFilterError(*message));
-    if (vmcFilterReply(session->options->shared->policy, vmcRpcProcedureFind(header), message))
-        return VMC_FLOW_PASS;
-    error = vmcErrorLast();
-    return replace(message,
-                   vmcRpcErrorReplyNew(header, error->domain, error->code, error->message));
+    if (message->header.status != VMC_RPC_OK)
+        return hideDetails(message);
+    if (!vmcFilterReply(gate->shared->policy, message->procedure, &message->bytes)) {
+        error = vmcErrorLast();
+        vmcWireMessageReplace(message, vmcRpcErrorReplyNew(&message->header, error->domain,
+                                                           error->code, error->message));
+    }
+    return VMC_FLOW_PASS;
 }
 
 static bool
-isEventShown(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
+isEventShown(const vmcGate *gate, vmcWireMessage *message)
 {
-    const vmcRpcProcedure *entry = vmcRpcProcedureFind(header);
-
-    return (entry->traits & VMC_RPC_EVENT) &&
-           vmcFilterReply(session->options->shared->policy, entry, message);
+    return (message->procedure->traits & VMC_RPC_EVENT) &&
+           vmcFilterReply(gate->shared->policy, message->procedure, &message->bytes);
 }
 
 vmcFlowVerdict
-vmcGateDown(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
+vmcGateDown(vmcGate *gate, vmcWireMessage *message)
 {
-    if (isKeepalive(header))
+    if (isKeepalive(&message->header))
         return VMC_FLOW_PASS;
-    if (isStream(session, header))
-        return replace(message, vmcFilterError(*message));
-    if (!vmcPolicyAllows(session->options->shared->policy, vmcRpcProcedureFind(header)))
+    if (isStream(gate, message))
+        return hideDetails(message);
+    if (!vmcPolicyAllows(gate->shared->policy, message->procedure))
         return VMC_FLOW_DROP;
-    if (header->type == VMC_RPC_REPLY || header->type == VMC_RPC_REPLY_WITH_FDS)
-        return showReply(session, header, message);
-    if (header->type == VMC_RPC_MESSAGE && isEventShown(session, header, message))
+    if (vmcWireMessageIsReply(message))
+        return showReply(gate, message);
+    if (message->header.type == VMC_RPC_MESSAGE && isEventShown(gate, message))
         return VMC_FLOW_PASS;
     return VMC_FLOW_DROP;
+}
+
+void
+vmcGateReport(const vmcGate *gate)
+{
+    vmcPolicySharedReport(gate->shared, gate->name);
 }

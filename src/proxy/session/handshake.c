@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The client's messages before the daemon is known. Which daemon it wants, the
- * client says in CONNECT_OPEN, but first it asks how to authenticate: that is
- * answered here, and made good once the daemon is connected. A client whose
- * daemon cannot be reached is told why.
- */
+/* The client's messages before the daemon is known: see handshake.h. */
 #include <config.h>
 
-#include <libvirt/virterror.h>
-#include <string.h>
+#include "proxy/session/handshake.h"
 
-#include "proxy/session/session_priv.h"
-#include "util/error.h"
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 
 #define VMC_FROM_THIS VIR_FROM_RPC
 
-#define OPEN_READONLY 1
 #define FEATURE_KEEPALIVE 10
 
 enum { AUTH_NONE = 0, AUTH_POLKIT = 2 };
@@ -23,136 +16,159 @@ enum { AUTH_NONE = 0, AUTH_POLKIT = 2 };
 /* Authentication types in a daemon's list; it never has more. */
 #define AUTH_TYPES_MAX 20
 
-/* All is as if the client had spoken to the daemon from the start. */
-static void
-openNow(vmcSession *session)
-{
-    vmcSessionDecide(session, VMC_FLOW_PASS);
-}
+typedef struct {
+    vmcJob job;
+    bool keepalive;
+    guint32 auth;               /* the type that the daemon wants */
+} handshakeJob;
 
-static void
-keepaliveDone(vmcSession *session, vmcXdrReader *reply G_GNUC_UNUSED)
-{
-    openNow(session);
-}
+static vmcFlowVerdict gotAuthList(vmcJob *job, vmcXdrReader *reply);
+static bool needsPolkit(const vmcJob *job);
+static bool needsKeepalive(const vmcJob *job);
+static void askForKeepalive(vmcJob *job, GByteArray *call);
 
-static void
-authenticated(vmcSession *session)
-{
-    GByteArray *call;
+/* After these, all is as if the client had spoken to the daemon from the start. */
+static const vmcJobStep steps[] = {
+    { VMC_RPC_AUTH_LIST, NULL, NULL, gotAuthList, false },
+    { VMC_RPC_AUTH_POLKIT, needsPolkit, NULL, NULL, false },
+    { VMC_RPC_CONNECT_SUPPORTS_FEATURE, needsKeepalive, askForKeepalive, NULL, false },
+    { 0 },
+};
 
-    if (!session->keepalive) {
-        openNow(session);
-        return;
-    }
-    call = vmcSessionCallNew(session, VMC_RPC_CONNECT_SUPPORTS_FEATURE);
-    vmcXdrWriteU32(call, FEATURE_KEEPALIVE);
-    vmcSessionCall(session, call, keepaliveDone);
-}
-
-static void
-polkitDone(vmcSession *session, vmcXdrReader *reply G_GNUC_UNUSED)
+static vmcFlowVerdict
+gotAuthList(vmcJob *job, vmcXdrReader *reply)
 {
-    authenticated(session);
-}
-
-static void
-authListDone(vmcSession *session, vmcXdrReader *reply)
-{
+    handshakeJob *own = (handshakeJob *)job;
     guint32 n = vmcXdrReadU32(reply);
-    guint32 type = n > 0 && n <= AUTH_TYPES_MAX ? vmcXdrReadU32(reply) : AUTH_NONE;
 
-    if (type == AUTH_NONE) {
-        authenticated(session);
-    } else if (type == AUTH_POLKIT) {
-        vmcSessionCall(session, vmcSessionCallNew(session, VMC_RPC_AUTH_POLKIT), polkitDone);
-    } else {
-        vmcReportError(VIR_ERR_AUTH_UNAVAILABLE,
-                       "the daemon wants authentication of type %u: start the proxy with --system, --session or --upstream",
-                       type);
-        vmcSessionFail(session);
-    }
+    own->auth = n > 0 && n <= AUTH_TYPES_MAX ? vmcXdrReadU32(reply) : AUTH_NONE;
+    if (own->auth == AUTH_NONE || own->auth == AUTH_POLKIT)
+        return VMC_FLOW_WAIT;
+    vmcReportError(VIR_ERR_AUTH_UNAVAILABLE,
+                   "the daemon wants authentication of type %u: start the proxy with --system, --session or --upstream",
+                   own->auth);
+    return vmcCallsFail(job->calls, job->message);
 }
 
-/* The name in CONNECT_OPEN, which the caller frees; NULL when there is none. */
-static char *
-readOpen(const GByteArray *message, bool *readOnly)
+static bool
+needsPolkit(const vmcJob *job)
+{
+    return ((const handshakeJob *)job)->auth == AUTH_POLKIT;
+}
+
+static bool
+needsKeepalive(const vmcJob *job)
+{
+    return ((const handshakeJob *)job)->keepalive;
+}
+
+static void
+askForKeepalive(vmcJob *job G_GNUC_UNUSED, GByteArray *call)
+{
+    vmcXdrWriteU32(call, FEATURE_KEEPALIVE);
+}
+
+static const vmcJobOps ops = { .steps = steps };
+
+vmcFlowVerdict
+vmcHandshakeStart(const vmcHandshake *handshake, vmcCalls *calls, vmcWireMessage *message)
+{
+    handshakeJob *own = g_new0(handshakeJob, 1);
+
+    own->job.ops = &ops;
+    own->keepalive = handshake->keepalive;
+    return vmcCallsStart(calls, &own->job, message);
+}
+
+void
+vmcHandshakeRefuse(vmcHandshake *handshake)
+{
+    handshake->refusing = true;
+    handshake->error = *vmcErrorLast();
+    handshake->error.message = g_strdup(handshake->error.message);
+}
+
+void
+vmcHandshakeClear(vmcHandshake *handshake)
+{
+    g_clear_pointer(&handshake->error.message, g_free);
+}
+
+bool
+vmcHandshakeReadOpen(const vmcWireMessage *message, char **uri, guint32 *flags)
 {
     vmcXdrReader reader;
     size_t length = 0;
-    const char *name = NULL;
+    const char *bytes = NULL;
 
-    vmcRpcPayload(message, &reader);
+    vmcRpcPayload(message->bytes, &reader);
     if (vmcXdrReadFlag(&reader))
-        name = vmcXdrReadString(&reader, VMC_RPC_STRING_MAX, &length);
-    *readOnly = vmcXdrReadU32(&reader) & OPEN_READONLY;
-    return name ? g_strndup(name, length) : NULL;
+        bytes = vmcXdrReadString(&reader, VMC_RPC_STRING_MAX, &length);
+    *uri = bytes ? g_strndup(bytes, length) : NULL;
+    *flags = vmcXdrReadU32(&reader);
+    return !reader.failed;
 }
 
 static vmcFlowVerdict
-earlyOpen(vmcSession *session, const GByteArray *message)
+callOpen(vmcHandshake *handshake, vmcCalls *calls G_GNUC_UNUSED, vmcWireMessage *message)
 {
-    bool readOnly;
-    g_autofree char *uri = readOpen(message, &readOnly);
+    g_autofree char *uri = NULL;
+    guint32 flags;
 
-    vmcUpstreamResolve(&session->upstream, uri, readOnly);
-    if (vmcSessionConnect(session) < 0)
-        return vmcSessionFail(session);
-    return vmcSessionCall(session, vmcSessionCallNew(session, VMC_RPC_AUTH_LIST), authListDone);
+    vmcHandshakeReadOpen(message, &uri, &flags);
+    vmcUpstreamResolve(&handshake->upstream, uri, flags & VIR_CONNECT_RO);
+    return VMC_FLOW_PASS;
 }
 
 static vmcFlowVerdict
-earlyAuthList(vmcSession *session, const GByteArray *message G_GNUC_UNUSED)
+callAuthList(vmcHandshake *handshake G_GNUC_UNUSED, vmcCalls *calls, vmcWireMessage *message)
 {
-    GByteArray *reply = vmcRpcReplyNew(&session->request);
+    GByteArray *reply = vmcRpcReplyNew(&message->header);
 
     vmcXdrWriteU32(reply, 1);
     vmcXdrWriteU32(reply, AUTH_NONE);
-    return vmcSessionAnswer(session, reply);
+    return vmcCallsAnswer(calls, reply);
 }
 
 static vmcFlowVerdict
-earlyFeature(vmcSession *session, const GByteArray *message)
+callFeature(vmcHandshake *handshake, vmcCalls *calls, vmcWireMessage *message)
 {
-    GByteArray *reply = vmcRpcReplyNew(&session->request);
+    GByteArray *reply = vmcRpcReplyNew(&message->header);
     vmcXdrReader reader;
     bool supported;
 
-    vmcRpcPayload(message, &reader);
+    vmcRpcPayload(message->bytes, &reader);
     supported = vmcXdrReadU32(&reader) == FEATURE_KEEPALIVE;
-    session->keepalive = session->keepalive || supported;
+    handshake->keepalive = handshake->keepalive || supported;
     vmcXdrWriteU32(reply, supported);
-    return vmcSessionAnswer(session, reply);
+    return vmcCallsAnswer(calls, reply);
 }
 
 static const struct {
     guint32 procedure;
-    vmcFlowVerdict (*take)(vmcSession *session, const GByteArray *message);
+    vmcFlowVerdict (*take)(vmcHandshake *handshake, vmcCalls *calls, vmcWireMessage *message);
 } early[] = {
-    { VMC_RPC_CONNECT_OPEN, earlyOpen },
-    { VMC_RPC_CONNECT_SUPPORTS_FEATURE, earlyFeature },
-    { VMC_RPC_AUTH_LIST, earlyAuthList },
+    { VMC_RPC_CONNECT_OPEN, callOpen },
+    { VMC_RPC_CONNECT_SUPPORTS_FEATURE, callFeature },
+    { VMC_RPC_AUTH_LIST, callAuthList },
 };
 
-static vmcFlowVerdict
-earlyCall(vmcSession *session, const GByteArray *message)
+vmcFlowVerdict
+vmcHandshakeCall(vmcHandshake *handshake, vmcCalls *calls, vmcWireMessage *message)
 {
+    const vmcError *error = &handshake->error;
+
+    if (!vmcWireMessageIsCall(message))
+        return VMC_FLOW_DROP;
+    if (handshake->refusing) {
+        vmcErrorSet(error->domain, error->code, error->message);
+        return vmcCallsFail(calls, message);
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(early); i++) {
-        if (session->request.program == VMC_RPC_PROGRAM_REMOTE &&
-            session->request.procedure == early[i].procedure)
-            return early[i].take(session, message);
+        if (message->header.program == VMC_RPC_PROGRAM_REMOTE &&
+            message->header.procedure == early[i].procedure)
+            return early[i].take(handshake, calls, message);
     }
     vmcReportError(VIR_ERR_INTERNAL_ERROR, "%s", "hypervisor connection not open");
-    return vmcSessionFail(session);
-}
-
-vmcFlowVerdict
-vmcHandshakeMessage(vmcSession *session, GByteArray **message)
-{
-    if (session->request.type != VMC_RPC_CALL && session->request.type != VMC_RPC_CALL_WITH_FDS)
-        return VMC_FLOW_DROP;
-    if (!session->refusing)
-        return earlyCall(session, *message);
-    vmcErrorSet(session->errorDomain, session->errorCode, session->errorMessage);
-    return vmcSessionFail(session);
+    return vmcCallsFail(calls, message);
 }

@@ -1,20 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Who listens to devices that come and go. The daemon tells of its own; of a
- * channel, which it does not know, the proxy tells the client that asked for
- * the change, under the number that the daemon gave it. Of a client that asks
- * for very many such events the first are served.
- */
+/* Who listens to devices that come and go: see listeners.h. */
 #include <config.h>
 
+#include "proxy/session/listeners.h"
+
 #include <libvirt/libvirt.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "proxy/session/session_priv.h"
+#include "rpc/rewrite.h"
 
 #define LISTENERS_MAX 64
 
-/* The events that we send, and their messages. */
+typedef struct {
+    guint32 event;
+    guint32 serial;             /* of the call that asked */
+    bool pending;               /* not answered yet */
+    guint32 callback;           /* the daemon's answer */
+    bool all;                   /* domains; else the one with this uuid */
+    guint8 uuid[VMC_RPC_UUID_SIZE];
+} listener;
+
+struct _vmcListeners {
+    vmcWireWriter *toClient;
+    GArray *all;                /* of listener */
+};
+
+/* The events that are sent for channels, and their messages. */
 static const struct {
     guint32 event;
     guint32 procedure;
@@ -23,7 +35,26 @@ static const struct {
     { VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VMC_RPC_DOMAIN_EVENT_CALLBACK_DEVICE_REMOVED },
 };
 
-/* 0: not one of ours. */
+vmcListeners *
+vmcListenersNew(vmcWireWriter *toClient)
+{
+    vmcListeners *listeners = g_new0(vmcListeners, 1);
+
+    listeners->toClient = toClient;
+    listeners->all = g_array_new(FALSE, FALSE, sizeof(listener));
+    return listeners;
+}
+
+void
+vmcListenersFree(vmcListeners *listeners)
+{
+    if (!listeners)
+        return;
+    g_array_unref(listeners->all);
+    g_free(listeners);
+}
+
+/* 0: another event than these. */
 static guint32
 eventProcedure(guint32 event)
 {
@@ -42,70 +73,68 @@ domainUuid(const guint8 *domain, size_t size)
 }
 
 static void
-listen(vmcSession *session, vmcXdrReader *reader)
+add(vmcListeners *listeners, guint32 serial, vmcXdrReader *reader)
 {
-    vmcListener listener = {
-        .event = vmcXdrReadU32(reader), .serial = session->request.serial, .pending = true,
+    listener one = {
+        .event = vmcXdrReadU32(reader), .serial = serial, .pending = true,
         .all = !vmcXdrReadFlag(reader),
     };
     size_t size = 0;
-    const guint8 *domain = listener.all ? NULL : vmcRpcReadDomain(reader, &size);
+    const guint8 *domain = one.all ? NULL : vmcRpcReadDomain(reader, &size);
 
-    if (reader->failed || eventProcedure(listener.event) == 0 ||
-        session->listeners->len >= LISTENERS_MAX)
+    if (reader->failed || eventProcedure(one.event) == 0 || listeners->all->len >= LISTENERS_MAX)
         return;
     if (domain)
-        memcpy(listener.uuid, domainUuid(domain, size), VMC_RPC_UUID_SIZE);
-    g_array_append_val(session->listeners, listener);
+        memcpy(one.uuid, domainUuid(domain, size), VMC_RPC_UUID_SIZE);
+    g_array_append_val(listeners->all, one);
 }
 
 static void
-hearNoMore(vmcSession *session, vmcXdrReader *reader)
+takeOut(vmcListeners *listeners, vmcXdrReader *reader)
 {
     guint32 callback = vmcXdrReadU32(reader);
 
-    for (guint i = session->listeners->len; i-- > 0 && !reader->failed;) {
-        const vmcListener *listener = &g_array_index(session->listeners, vmcListener, i);
+    for (guint i = listeners->all->len; i-- > 0 && !reader->failed;) {
+        const listener *one = &g_array_index(listeners->all, listener, i);
 
-        if (!listener->pending && listener->callback == callback)
-            g_array_remove_index_fast(session->listeners, i);
+        if (!one->pending && one->callback == callback)
+            g_array_remove_index_fast(listeners->all, i);
     }
 }
 
-vmcFlowVerdict
-vmcListenersMessage(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+void
+vmcListenersCall(vmcListeners *listeners, const vmcWireMessage *message)
 {
     vmcXdrReader reader;
 
-    vmcRpcPayload(*message, &reader);
-    if (procedure->number == VMC_RPC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY)
-        listen(session, &reader);
+    vmcRpcPayload(message->bytes, &reader);
+    if (message->header.procedure == VMC_RPC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY)
+        add(listeners, message->header.serial, &reader);
     else
-        hearNoMore(session, &reader);
-    return VMC_FLOW_PASS;
+        takeOut(listeners, &reader);
 }
 
 void
-vmcListenersReply(vmcSession *session, const vmcRpcHeader *header, const GByteArray *message)
+vmcListenersReply(vmcListeners *listeners, const vmcWireMessage *message)
 {
     vmcXdrReader reader;
 
-    vmcRpcPayload(message, &reader);
-    for (guint i = session->listeners->len; i-- > 0;) {
-        vmcListener *listener = &g_array_index(session->listeners, vmcListener, i);
+    vmcRpcPayload(message->bytes, &reader);
+    for (guint i = listeners->all->len; i-- > 0;) {
+        listener *one = &g_array_index(listeners->all, listener, i);
 
-        if (!listener->pending || listener->serial != header->serial)
+        if (!one->pending || one->serial != message->header.serial)
             continue;
-        listener->callback = vmcXdrReadU32(&reader);
-        listener->pending = false;
-        if (header->status != VMC_RPC_OK || reader.failed)
-            g_array_remove_index_fast(session->listeners, i);
+        one->callback = vmcXdrReadU32(&reader);
+        one->pending = false;
+        if (message->header.status != VMC_RPC_OK || reader.failed)
+            g_array_remove_index_fast(listeners->all, i);
         return;
     }
 }
 
 static void
-tell(vmcSession *session, guint32 procedure, guint32 callback, const GByteArray *domain,
+tell(vmcListeners *listeners, guint32 procedure, guint32 callback, const GByteArray *domain,
      const char *alias)
 {
     const vmcRpcHeader header = {
@@ -118,19 +147,20 @@ tell(vmcSession *session, guint32 procedure, guint32 callback, const GByteArray 
     g_byte_array_append(message, domain->data, domain->len);
     vmcXdrWriteString(message, alias, strlen(alias));
     vmcRpcMessageFinish(message);
-    vmcWireWriterInsert(session->toClient, message);
+    vmcWireWriterInsert(listeners->toClient, message);
 }
 
 void
-vmcListenersTell(vmcSession *session, guint32 event, const GByteArray *domain, const char *alias)
+vmcListenersTell(vmcListeners *listeners, guint32 event, const GByteArray *domain,
+                 const char *alias)
 {
-    for (guint i = 0; i < session->listeners->len; i++) {
-        const vmcListener *listener = &g_array_index(session->listeners, vmcListener, i);
+    for (guint i = 0; i < listeners->all->len; i++) {
+        const listener *one = &g_array_index(listeners->all, listener, i);
 
-        if (listener->pending || listener->event != event ||
-            (!listener->all && memcmp(listener->uuid, domainUuid(domain->data, domain->len),
-                                      VMC_RPC_UUID_SIZE) != 0))
+        if (one->pending || one->event != event ||
+            (!one->all && memcmp(one->uuid, domainUuid(domain->data, domain->len),
+                                 VMC_RPC_UUID_SIZE) != 0))
             continue;
-        tell(session, eventProcedure(event), listener->callback, domain, alias);
+        tell(listeners, eventProcedure(event), one->callback, domain, alias);
     }
 }

@@ -1,72 +1,92 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Messages with XML: each goes to what its row in rpc's table says. A document
- * that has nothing of ours goes on in the bytes in which it came.
- */
+/* Messages with XML: see rewriting.h. */
 #include <config.h>
 
-#include <libvirt/virterror.h>
+#include "proxy/session/rewriting.h"
+
+#include <stdbool.h>
 #include <string.h>
 
 #include "documents/capabilities.h"
-#include "proxy/session/session_priv.h"
+#include "documents/domain_rewrite.h"
+#include "proxy/session/live.h"
 #include "proxy/session/validation.h"
-#include "util/error.h"
+#include "rpc/rewrite.h"
 
-#define VMC_FROM_THIS VIR_FROM_QEMU
+/* What the rewriting of one message needs, and what it finds out. */
+typedef struct {
+    const vmcRewritingDirs *dirs;
+    const char *emulator;       /* what the daemon said; NULL: it was not asked */
+    bool guessed;               /* one was guessed: the daemon may know better, by @query */
+    vmcEmulatorQuery query;
+} rewriting;
 
-static vmcRewriteOptions
-rewriteOptions(vmcSession *session)
+/* The daemon is asked which emulator a domain without one gets. */
+typedef struct {
+    vmcJob job;
+    const vmcRewritingDirs *dirs;
+    vmcEmulatorQuery query;
+    char *emulator;
+} emulatorJob;
+
+static void askForEmulator(vmcJob *job, GByteArray *call);
+static vmcFlowVerdict gotEmulator(vmcJob *job, vmcXdrReader *reply);
+
+static const vmcJobStep emulatorSteps[] = {
+    { VMC_RPC_CONNECT_GET_DOMAIN_CAPABILITIES, NULL, askForEmulator, gotEmulator, false },
+    { 0 },
+};
+
+char *
+vmcRewritingForward(const vmcRewritingDirs *dirs, const char *xml)
 {
-    return (vmcRewriteOptions){
-        .emulatorDir = session->options->emulatorDir,
-        .emulator = session->emulator,
-    };
+    const vmcRewriteOptions options = { .emulatorDir = dirs->emulatorDir };
+
+    return vmcRewriteText(vmcDomainRewriteForward(xml, &options));
 }
 
 char *
-vmcRewritingForward(vmcSession *session, const char *xml, bool native)
+vmcRewritingReverse(const vmcRewritingDirs *dirs, const char *xml, const GPtrArray *live)
 {
-    vmcRewriteOptions options = rewriteOptions(session);
-    g_auto(vmcRewriteResult) result = { 0 };
+    const vmcRewriteOptions options = { .emulatorDir = dirs->emulatorDir, .live = live };
 
-    options.withoutNic = native;
-    result = vmcDomainRewriteForward(xml, &options);
-    if (result.emulatorGuessed && !session->wantsEmulator) {
-        session->wantsEmulator = true;
-        vmcEmulatorQueryClear(&session->query);
-        session->query = result.query;
+    return vmcDomainRewriteReverse(xml, &options);
+}
+
+static char *
+forwardWith(rewriting *state, const char *xml, bool native)
+{
+    const vmcRewriteOptions options = {
+        .emulatorDir = state->dirs->emulatorDir, .emulator = state->emulator,
+        .withoutNic = native,
+    };
+    g_auto(vmcRewriteResult) result = vmcDomainRewriteForward(xml, &options);
+
+    if (result.emulatorGuessed && !state->guessed) {
+        state->guessed = true;
+        state->query = result.query;
         result.query = (vmcEmulatorQuery){ 0 };
     }
     return g_steal_pointer(&result.text);
 }
 
-char *
-vmcRewritingReverse(vmcSession *session, const char *xml, const GPtrArray *live)
-{
-    vmcRewriteOptions options = rewriteOptions(session);
-
-    options.live = live;
-    return vmcDomainRewriteReverse(xml, &options);
-}
-
 static char *
 forward(const char *xml, void *opaque)
 {
-    return vmcRewritingForward(opaque, xml, false);
+    return forwardWith(opaque, xml, false);
 }
 
 static char *
 native(const char *xml, void *opaque)
 {
-    return vmcRewritingForward(opaque, xml, true);
+    return forwardWith(opaque, xml, true);
 }
 
-/* The daemon's document, ours or not, is shown: what cannot be reversed as it is. */
+/* A document of the daemon's that cannot be reversed is shown as it is. */
 static char *
-show(vmcSession *session, const char *xml, const GPtrArray *live)
+show(const rewriting *state, const char *xml, const GPtrArray *live)
 {
-    char *other = vmcRewritingReverse(session, xml, live);
+    char *other = vmcRewritingReverse(state->dirs, xml, live);
 
     return other ? other : g_strdup(xml);
 }
@@ -81,13 +101,13 @@ reverse(const char *xml, void *opaque)
 static char *
 showLive(const char *xml, void *opaque)
 {
-    vmcSession *session = opaque;
+    const rewriting *state = opaque;
     g_autoptr(GPtrArray) live = NULL;
     g_autofree char *uuid = NULL;
 
-    if (strstr(xml, session->options->emulatorDir) && vmcDomainIsRunning(xml, &uuid))
+    if (strstr(xml, state->dirs->emulatorDir) && vmcDomainIsRunning(xml, &uuid))
         live = vmcLiveQuery(uuid);
-    return show(session, xml, live);
+    return show(state, xml, live);
 }
 
 static char *
@@ -99,12 +119,12 @@ announce(const char *xml, void *opaque G_GNUC_UNUSED)
 static char *
 validated(const char *xml, void *opaque)
 {
-    const vmcSession *session = opaque;
+    const rewriting *state = opaque;
 
-    return vmcValidateOurs(xml, session->options->schemaDir) < 0 ? NULL : g_strdup(xml);
+    return vmcValidateOurs(xml, state->dirs->schemaDir) < 0 ? NULL : g_strdup(xml);
 }
 
-/* What becomes of XML; an action without one does something else, or nothing. */
+/* NULL: other files see to it, or it changes nothing. */
 static const vmcRpcRewriter rewriters[VMC_RPC_ACTION_LAST] = {
     [VMC_RPC_ACTION_FORWARD] = forward,
     [VMC_RPC_ACTION_NATIVE] = native,
@@ -115,111 +135,109 @@ static const vmcRpcRewriter rewriters[VMC_RPC_ACTION_LAST] = {
 };
 
 static vmcRpcRewriteResult
-rewriteCall(vmcSession *session, const vmcRpcProcedure *procedure, const GByteArray *message,
-            GByteArray **out)
+rewriteCall(rewriting *state, const vmcWireMessage *message, GByteArray **out)
 {
-    return vmcRpcRewrite(message, procedure->call, rewriters[procedure->callAction], session, out);
+    const vmcRpcProcedure *procedure = message->procedure;
+
+    return vmcRpcRewrite(message->bytes, procedure->call, rewriters[procedure->callAction],
+                         state, out);
 }
 
-/*
- * What becomes of a call, by what its rewriting came to; @out, if there is one,
- * takes the place of *@message. A verdict of VMC_FLOW_DROP comes with an answer.
- */
+/* What becomes of a call, by what its rewriting came to. */
 static vmcFlowVerdict
-finishCall(vmcSession *session, vmcRpcRewriteResult result, GByteArray *out, GByteArray **message)
+finishCall(vmcCalls *calls, vmcWireMessage *message, vmcRpcRewriteResult result, GByteArray *out)
 {
     if (result == VMC_RPC_REWRITE_FAILED)
-        return vmcSessionFail(session);
-    if (result == VMC_RPC_REWRITE_CHANGED) {
-        g_byte_array_unref(*message);
-        *message = out;
-    }
+        return vmcCallsFail(calls, message);
+    if (result == VMC_RPC_REWRITE_CHANGED)
+        vmcWireMessageReplace(message, out);
     return VMC_FLOW_PASS;
 }
 
-/* The daemon has said which emulator a domain without one would get. */
 static void
-emulatorDone(vmcSession *session, vmcXdrReader *reply)
+askForEmulator(vmcJob *job, GByteArray *call)
 {
-    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(&session->request);
+    const vmcEmulatorQuery *query = &((emulatorJob *)job)->query;
+
+    vmcXdrWriteOptional(call, NULL);
+    vmcXdrWriteOptional(call, query->arch);
+    vmcXdrWriteOptional(call, query->machine);
+    vmcXdrWriteOptional(call, query->virtType);
+    vmcXdrWriteU32(call, 0);
+}
+
+static vmcFlowVerdict
+gotEmulator(vmcJob *job, vmcXdrReader *reply)
+{
+    emulatorJob *own = (emulatorJob *)job;
     size_t length = 0;
     const char *bytes = vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length);
     g_autofree char *capabilities = g_strndup(bytes ? bytes : "", length);
-    GByteArray *out = NULL;
-    vmcRpcRewriteResult result;
 
-    session->emulator = vmcCapabilitiesEmulator(capabilities);
-    if (!session->emulator) {
-        vmcSessionFail(session);
-        return;
-    }
-    result = rewriteCall(session, procedure, session->replacement, &out);
-    vmcSessionDecide(session, finishCall(session, result, out, &session->replacement));
+    own->emulator = vmcCapabilitiesEmulator(capabilities);
+    return own->emulator ? VMC_FLOW_WAIT : vmcCallsFail(job->calls, job->message);
 }
 
 static vmcFlowVerdict
-askForEmulator(vmcSession *session, const GByteArray *message)
+emulatorEnd(vmcJob *job)
 {
-    GByteArray *call = vmcSessionCallNew(session, VMC_RPC_CONNECT_GET_DOMAIN_CAPABILITIES);
+    const emulatorJob *own = (emulatorJob *)job;
+    rewriting state = { .dirs = own->dirs, .emulator = own->emulator };
+    GByteArray *out = NULL;
+    vmcRpcRewriteResult result = rewriteCall(&state, job->message, &out);
 
-    session->replacement = g_byte_array_new();
-    g_byte_array_append(session->replacement, message->data, message->len);
-    vmcXdrWriteOptional(call, NULL);
-    vmcXdrWriteOptional(call, session->query.arch);
-    vmcXdrWriteOptional(call, session->query.machine);
-    vmcXdrWriteOptional(call, session->query.virtType);
-    vmcXdrWriteU32(call, 0);
-    return vmcSessionCall(session, call, emulatorDone);
+    return finishCall(job->calls, job->message, result, out);
+}
+
+static void
+emulatorClear(vmcJob *job)
+{
+    emulatorJob *own = (emulatorJob *)job;
+
+    vmcEmulatorQueryClear(&own->query);
+    g_free(own->emulator);
+}
+
+static const vmcJobOps emulatorOps = { emulatorSteps, emulatorEnd, emulatorClear };
+
+static vmcFlowVerdict
+startEmulator(rewriting *state, vmcCalls *calls, vmcWireMessage *message)
+{
+    emulatorJob *own = g_new0(emulatorJob, 1);
+
+    own->job.ops = &emulatorOps;
+    own->dirs = state->dirs;
+    own->query = state->query;
+    return vmcCallsStart(calls, &own->job, message);
 }
 
 vmcFlowVerdict
-vmcRewritingForwardUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+vmcRewritingCall(const vmcRewritingDirs *dirs, vmcCalls *calls, vmcWireMessage *message)
 {
+    rewriting state = { .dirs = dirs };
     GByteArray *out = NULL;
     vmcRpcRewriteResult result;
 
-    if (vmcRpcAsksValidation(*message, procedure) &&
-        vmcRpcRewrite(*message, procedure->call, validated, session, &out) ==
+    if (vmcRpcAsksValidation(message->bytes, message->procedure) &&
+        vmcRpcRewrite(message->bytes, message->procedure->call, validated, &state, &out) ==
         VMC_RPC_REWRITE_FAILED)
-        return vmcSessionFail(session);
-    session->wantsEmulator = false;
-    result = rewriteCall(session, procedure, *message, &out);
-    if (session->wantsEmulator) {
+        return vmcCallsFail(calls, message);
+    result = rewriteCall(&state, message, &out);
+    if (state.guessed) {
         g_clear_pointer(&out, g_byte_array_unref);
-        return askForEmulator(session, *message);
+        return startEmulator(&state, calls, message);
     }
-    return finishCall(session, result, out, message);
+    return finishCall(calls, message, result, out);
 }
 
-/* What becomes of a call; an action without one is none of a call's. */
-static vmcFlowVerdict (*const calls[VMC_RPC_ACTION_LAST])(vmcSession *session,
-                                                          const vmcRpcProcedure *procedure,
-                                                          GByteArray **message) = {
-    [VMC_RPC_ACTION_FORWARD] = vmcRewritingForwardUp,
-    [VMC_RPC_ACTION_NATIVE] = vmcRewritingForwardUp,
-    [VMC_RPC_ACTION_DEVICE] = vmcAttachMessage,
-    [VMC_RPC_ACTION_MEND] = vmcSavedImageMessage,
-    [VMC_RPC_ACTION_LISTEN] = vmcListenersMessage,
-};
-
-vmcFlowVerdict
-vmcRewritingUp(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+void
+vmcRewritingReply(const vmcRewritingDirs *dirs, vmcWireMessage *message)
 {
-    return calls[procedure->callAction](session, procedure, message);
-}
-
-vmcFlowVerdict
-vmcRewritingDown(vmcSession *session, const vmcRpcHeader *header, GByteArray **message)
-{
-    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
+    const vmcRpcProcedure *procedure = message->procedure;
+    rewriting state = { .dirs = dirs };
     GByteArray *out = NULL;
 
-    if (procedure->replyAction == VMC_RPC_ACTION_LISTEN)
-        vmcListenersReply(session, header, *message);
-    else if (vmcRpcRewrite(*message, procedure->reply, rewriters[procedure->replyAction],
-                           session, &out) == VMC_RPC_REWRITE_CHANGED) {
-        g_byte_array_unref(*message);
-        *message = out;
-    }
-    return VMC_FLOW_PASS;
+    if (vmcRpcRewrite(message->bytes, procedure->reply, rewriters[procedure->replyAction],
+                      &state, &out) == VMC_RPC_REWRITE_CHANGED)
+        vmcWireMessageReplace(message, out);
 }

@@ -1,171 +1,184 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Before a domain is started or restored: an image that was saved after a
- * channel was attached live names it in the record only, and QEMU would be
- * started without it. So the image's definition is read first, and written
- * back with a command line that has what the record says. Whatever goes wrong
- * is the daemon's to say, upon the client's own call.
- */
+/* Before a domain is started or restored: see savedimage.h. */
 #include <config.h>
+
+#include "proxy/session/savedimage.h"
 
 #include <libvirt/libvirt.h>
 #include <string.h>
 
 #include "documents/domain_mention.h"
-#include "proxy/session/session_priv.h"
+#include "rpc/rewrite.h"
 
-void
-vmcSavedImageClear(vmcSession *session)
-{
-    g_clear_pointer(&session->mend.subject, g_byte_array_unref);
-}
+typedef struct {
+    vmcJob job;
+    const vmcRewritingDirs *dirs;
+    GByteArray *subject;        /* the start of each call: a domain, or an image's path */
+    char *xml;                  /* the image's new definition */
+} imageJob;
 
-static void
-goOn(vmcSession *session)
-{
-    vmcSessionDecide(session, VMC_FLOW_PASS);
-}
-
-static GByteArray *
-subjectCall(vmcSession *session, guint32 procedure)
-{
-    GByteArray *call = vmcSessionCallNew(session, procedure);
-
-    g_byte_array_append(call, session->mend.subject->data, session->mend.subject->len);
-    return call;
-}
-
-static void
-written(vmcSession *session, vmcXdrReader *reply G_GNUC_UNUSED)
-{
-    goOn(session);
-}
-
-/* The image's XML with all in the command line, or NULL: there is nothing to mend. */
-static char *
-mended(vmcSession *session, vmcXdrReader *reply)
-{
-    size_t length = 0;
-    const char *bytes = vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length);
-    g_autofree char *stock = bytes ? g_strndup(bytes, length) : NULL;
-    g_autofree char *xml =
-        stock && vmcMentionRecord(stock) ? vmcRewritingReverse(session, stock, NULL) : NULL;
-
-    return xml ? vmcRewritingForward(session, xml, false) : NULL;
-}
-
-static void
-gotImage(vmcSession *session, vmcXdrReader *reply)
-{
-    g_autofree char *xml = reply ? mended(session, reply) : NULL;
-    GByteArray *call;
-
-    if (!xml) {
-        goOn(session);
-        return;
-    }
-    call = subjectCall(session, session->mend.write);
-    /* A managed image's XML is optional: it has a flag before it. */
-    if (session->mend.write == VMC_RPC_DOMAIN_MANAGED_SAVE_DEFINE_XML)
-        vmcXdrWriteOptional(call, xml);
-    else
-        vmcXdrWriteString(call, xml, strlen(xml));
-    vmcXdrWriteU32(call, 0);
-    vmcSessionTry(session, call, written);
-}
-
-static vmcFlowVerdict
-readImage(vmcSession *session)
-{
-    GByteArray *call = subjectCall(session, session->mend.read);
-
-    vmcXdrWriteU32(call, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE);
-    return vmcSessionTry(session, call, gotImage);
-}
-
-static void
-gotHasImage(vmcSession *session, vmcXdrReader *reply)
-{
-    if (reply && vmcXdrReadU32(reply))
-        readImage(session);
-    else
-        goOn(session);
-}
+static void askForImage(vmcJob *job, GByteArray *call);
+static vmcFlowVerdict gotHasImage(vmcJob *job, vmcXdrReader *reply);
+static void askForXml(vmcJob *job, GByteArray *call);
+static vmcFlowVerdict gotXml(vmcJob *job, vmcXdrReader *reply);
+static void writeManagedXml(vmcJob *job, GByteArray *call);
+static void writeFileXml(vmcJob *job, GByteArray *call);
 
 /* A start: there may be an image that libvirt keeps. */
-static vmcFlowVerdict
-mendManaged(vmcSession *session, vmcXdrReader *reader)
-{
-    size_t size = 0;
-    const guint8 *domain = vmcRpcReadDomain(reader, &size);
-    GByteArray *call;
+static const vmcJobStep managedSteps[] = {
+    { VMC_RPC_DOMAIN_HAS_MANAGED_SAVE_IMAGE, NULL, askForImage, gotHasImage, true },
+    { VMC_RPC_DOMAIN_MANAGED_SAVE_GET_XML_DESC, NULL, askForXml, gotXml, true },
+    { VMC_RPC_DOMAIN_MANAGED_SAVE_DEFINE_XML, NULL, writeManagedXml, NULL, true },
+    { 0 },
+};
 
-    if (!domain)
-        return VMC_FLOW_PASS;
-    session->mend.subject = g_byte_array_new();
-    g_byte_array_append(session->mend.subject, domain, size);
-    session->mend.read = VMC_RPC_DOMAIN_MANAGED_SAVE_GET_XML_DESC;
-    session->mend.write = VMC_RPC_DOMAIN_MANAGED_SAVE_DEFINE_XML;
-    call = subjectCall(session, VMC_RPC_DOMAIN_HAS_MANAGED_SAVE_IMAGE);
+/* A restore of the image at a path. */
+static const vmcJobStep fileSteps[] = {
+    { VMC_RPC_DOMAIN_SAVE_IMAGE_GET_XML_DESC, NULL, askForXml, gotXml, true },
+    { VMC_RPC_DOMAIN_SAVE_IMAGE_DEFINE_XML, NULL, writeFileXml, NULL, true },
+    { 0 },
+};
+
+static void
+writeSubject(vmcJob *job, GByteArray *call)
+{
+    const imageJob *own = (imageJob *)job;
+
+    g_byte_array_append(call, own->subject->data, own->subject->len);
+}
+
+static void
+askForImage(vmcJob *job, GByteArray *call)
+{
+    writeSubject(job, call);
     vmcXdrWriteU32(call, 0);
-    return vmcSessionTry(session, call, gotHasImage);
 }
 
 static vmcFlowVerdict
-mendFile(vmcSession *session, const char *path, size_t length)
+gotHasImage(vmcJob *job G_GNUC_UNUSED, vmcXdrReader *reply)
 {
-    if (!path)
-        return VMC_FLOW_PASS;
-    session->mend.subject = g_byte_array_new();
-    vmcXdrWriteString(session->mend.subject, path, length);
-    session->mend.read = VMC_RPC_DOMAIN_SAVE_IMAGE_GET_XML_DESC;
-    session->mend.write = VMC_RPC_DOMAIN_SAVE_IMAGE_DEFINE_XML;
-    return readImage(session);
+    return reply && vmcXdrReadU32(reply) ? VMC_FLOW_WAIT : VMC_FLOW_PASS;
 }
 
-static vmcFlowVerdict
-mendPath(vmcSession *session, vmcXdrReader *reader)
+static void
+askForXml(vmcJob *job, GByteArray *call)
 {
+    writeSubject(job, call);
+    vmcXdrWriteU32(call, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE);
+}
+
+/* An image without a record needs nothing. */
+static vmcFlowVerdict
+gotXml(vmcJob *job, vmcXdrReader *reply)
+{
+    imageJob *own = (imageJob *)job;
     size_t length = 0;
-    const char *path = vmcXdrReadString(reader, VMC_RPC_STRING_MAX, &length);
+    const char *bytes = reply ? vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length) : NULL;
+    g_autofree char *stock = bytes ? g_strndup(bytes, length) : NULL;
+    g_autofree char *xml =
+        stock && vmcMentionRecord(stock) ? vmcRewritingReverse(own->dirs, stock, NULL) : NULL;
 
-    return mendFile(session, path, length);
+    own->xml = xml ? vmcRewritingForward(own->dirs, xml) : NULL;
+    return own->xml ? VMC_FLOW_WAIT : VMC_FLOW_PASS;
 }
 
-static vmcFlowVerdict
-mendParams(vmcSession *session, vmcXdrReader *reader)
+/* A managed image's XML is optional: it has a flag before it. */
+static void
+writeManagedXml(vmcJob *job, GByteArray *call)
 {
-    size_t length = 0;
-    const char *path = vmcRpcReadStringParam(reader, VIR_DOMAIN_SAVE_PARAM_FILE, &length);
-
-    return mendFile(session, path, length);
+    writeSubject(job, call);
+    vmcXdrWriteOptional(call, ((const imageJob *)job)->xml);
+    vmcXdrWriteU32(call, 0);
 }
+
+static void
+writeFileXml(vmcJob *job, GByteArray *call)
+{
+    const char *xml = ((const imageJob *)job)->xml;
+
+    writeSubject(job, call);
+    vmcXdrWriteString(call, xml, strlen(xml));
+    vmcXdrWriteU32(call, 0);
+}
+
+static void
+imageClear(vmcJob *job)
+{
+    imageJob *own = (imageJob *)job;
+
+    g_byte_array_unref(own->subject);
+    g_free(own->xml);
+}
+
+static const vmcJobOps managedOps = { .steps = managedSteps, .clear = imageClear };
+static const vmcJobOps fileOps = { .steps = fileSteps, .clear = imageClear };
+
+/* Where the image of each call is: of the domain, at a path, or at one among parameters. */
+typedef enum { IMAGE_MANAGED, IMAGE_PATH, IMAGE_PARAMS } imagePlace;
 
 static const struct {
     guint32 procedure;
-    vmcFlowVerdict (*mend)(vmcSession *session, vmcXdrReader *reader);
+    imagePlace place;
 } starts[] = {
-    { VMC_RPC_DOMAIN_CREATE, mendManaged },
-    { VMC_RPC_DOMAIN_CREATE_WITH_FLAGS, mendManaged },
-    { VMC_RPC_DOMAIN_CREATE_WITH_FILES, mendManaged },
-    { VMC_RPC_DOMAIN_RESTORE, mendPath },
-    { VMC_RPC_DOMAIN_RESTORE_FLAGS, mendPath },
-    { VMC_RPC_DOMAIN_RESTORE_PARAMS, mendParams },
+    { VMC_RPC_DOMAIN_CREATE, IMAGE_MANAGED },
+    { VMC_RPC_DOMAIN_CREATE_WITH_FLAGS, IMAGE_MANAGED },
+    { VMC_RPC_DOMAIN_CREATE_WITH_FILES, IMAGE_MANAGED },
+    { VMC_RPC_DOMAIN_RESTORE, IMAGE_PATH },
+    { VMC_RPC_DOMAIN_RESTORE_FLAGS, IMAGE_PATH },
+    { VMC_RPC_DOMAIN_RESTORE_PARAMS, IMAGE_PARAMS },
 };
 
-vmcFlowVerdict
-vmcSavedImageMessage(vmcSession *session, const vmcRpcProcedure *procedure, GByteArray **message)
+/* The start of our calls about the image, which the caller unrefs; NULL: it names none. */
+static GByteArray *
+readSubject(const vmcWireMessage *message, imagePlace place)
 {
-    vmcFlowVerdict verdict = vmcRewritingForwardUp(session, procedure, message);
     vmcXdrReader reader;
+    size_t length = 0;
+    const char *path = NULL;
+    const guint8 *domain = NULL;
+    GByteArray *subject;
 
-    if (verdict != VMC_FLOW_PASS)
-        return verdict;
-    vmcSavedImageClear(session);
-    vmcRpcPayload(*message, &reader);
-    for (size_t i = 0; i < G_N_ELEMENTS(starts); i++) {
-        if (starts[i].procedure == procedure->number)
-            return starts[i].mend(session, &reader);
+    vmcRpcPayload(message->bytes, &reader);
+    if (place == IMAGE_MANAGED)
+        domain = vmcRpcReadDomain(&reader, &length);
+    else if (place == IMAGE_PATH)
+        path = vmcXdrReadString(&reader, VMC_RPC_STRING_MAX, &length);
+    else
+        path = vmcRpcReadStringParam(&reader, VIR_DOMAIN_SAVE_PARAM_FILE, &length);
+    if (!domain && !path)
+        return NULL;
+    subject = g_byte_array_new();
+    if (domain)
+        g_byte_array_append(subject, domain, length);
+    else
+        vmcXdrWriteString(subject, path, length);
+    return subject;
+}
+
+static vmcFlowVerdict
+startImage(const vmcRewritingDirs *dirs, vmcCalls *calls, vmcWireMessage *message,
+           imagePlace place)
+{
+    GByteArray *subject = readSubject(message, place);
+    imageJob *own;
+
+    if (!subject)
+        return VMC_FLOW_PASS;
+    own = g_new0(imageJob, 1);
+    own->job.ops = place == IMAGE_MANAGED ? &managedOps : &fileOps;
+    own->dirs = dirs;
+    own->subject = subject;
+    return vmcCallsStart(calls, &own->job, message);
+}
+
+vmcFlowVerdict
+vmcSavedImageCall(const vmcRewritingDirs *dirs, vmcCalls *calls, vmcWireMessage *message)
+{
+    vmcFlowVerdict verdict = vmcRewritingCall(dirs, calls, message);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(starts) && verdict == VMC_FLOW_PASS; i++) {
+        if (starts[i].procedure == message->header.procedure)
+            return startImage(dirs, calls, message, starts[i].place);
     }
-    return VMC_FLOW_PASS;
+    return verdict;
 }

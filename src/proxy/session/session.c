@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One client's connection: see session.h. The loop, our own calls to the
- * daemon, and who gets to see which message. What is done to those stands in
- * handshake.c, rewriting.c and attach.c.
+ * One client's connection: see session.h. The loop, and who gets to see which
+ * message. What is done to those stands in the files of the features: gate,
+ * handshake, rewriting, attach, savedimage, listeners.
  */
 #include <config.h>
 
-#include "proxy/session/session_priv.h"
+#include "proxy/session/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libvirt/virterror.h>
 #include <malloc.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/policy/filter.h"
+#include "proxy/session/attach.h"
+#include "proxy/session/calls.h"
+#include "proxy/session/gate.h"
+#include "proxy/session/handshake.h"
+#include "proxy/session/listeners.h"
+#include "proxy/session/savedimage.h"
 #include "proxy/wire/identity.h"
 #include "util/error.h"
 #include "util/fd.h"
@@ -30,197 +34,38 @@
 /* Without any event for as long, a connection is at rest. */
 #define REST_MS 1000
 
-GByteArray *
-vmcSessionCallNew(vmcSession *session, guint32 procedure)
-{
-    /*
-     * Clients count up from 0, so half the circle away from the last one is
-     * none that waits for its reply.
-     */
-    return vmcRpcCallNew(procedure, session->lastSerial + 0x80000000u);
-}
+typedef struct {
+    const vmcSessionOptions *options;
+    int in;                     /* the client */
+    int out;
+    int daemon;                 /* -1 until connected */
+    vmcWireReader *fromClient;
+    vmcWireReader *fromDaemon;
+    vmcWireWriter *toClient;
+    vmcWireWriter *toDaemon;
+    vmcFlow *up;                /* client to daemon */
+    vmcFlow *down;              /* daemon to client */
+    vmcCalls *calls;
+    vmcHandshake handshake;
+    vmcListeners *listeners;
+    vmcGate *gate;              /* under a policy, else NULL */
+    bool resting;               /* nothing happens: what memory can be was given back */
+    bool closed;                /* the daemon has answered the client's last call */
+    bool clientEnded;           /* and the daemon was told */
+} vmcSession;
 
-vmcFlowVerdict
-vmcSessionCall(vmcSession *session, GByteArray *call, vmcCallDone done)
-{
-    vmcRpcMessageFinish(call);
-    vmcRpcHeaderParse(call->data, &session->call);
-    session->busy = true;
-    session->calling = true;
-    session->trying = false;
-    session->done = done;
-    vmcWireWriterInsert(session->toDaemon, call);
-    g_byte_array_unref(call);
-    return VMC_FLOW_WAIT;
-}
-
-vmcFlowVerdict
-vmcSessionTry(vmcSession *session, GByteArray *call, vmcCallDone done)
-{
-    vmcSessionCall(session, call, done);
-    session->trying = true;
-    return VMC_FLOW_WAIT;
-}
-
-void
-vmcSessionDecide(vmcSession *session, vmcFlowVerdict verdict)
-{
-    session->decided = true;
-    session->verdict = verdict;
-}
-
-vmcFlowVerdict
-vmcSessionAnswer(vmcSession *session, GByteArray *reply)
-{
-    vmcRpcMessageFinish(reply);
-    vmcWireWriterInsert(session->toClient, reply);
-    g_byte_array_unref(reply);
-    vmcSessionDecide(session, VMC_FLOW_DROP);
-    return VMC_FLOW_DROP;
-}
-
-vmcFlowVerdict
-vmcSessionFail(vmcSession *session)
-{
-    const vmcError *error = vmcErrorLast();
-
-    return vmcSessionAnswer(session, vmcRpcErrorReplyNew(&session->request, error->domain,
-                                                         error->code, error->message));
-}
-
-/* Whether @header begins the reply to our own call. */
+/* Whether a message of the daemon's is looked into. */
 static bool
-isOurReply(const vmcSession *session, const vmcRpcHeader *header)
+hasReplyAction(const vmcWireMessage *message)
 {
-    return session->calling && header->type == VMC_RPC_REPLY &&
-           header->serial == session->call.serial &&
-           header->procedure == session->call.procedure &&
-           header->program == session->call.program;
-}
+    const vmcRpcProcedure *procedure = message->procedure;
 
-/* Replaces an error of the daemon's by what a guest may see of it. */
-static GByteArray *
-hideDetails(GByteArray *answer)
-{
-    GByteArray *shown;
-
-    vmcRpcMessageFinish(answer);
-    shown = vmcFilterError(answer);
-    g_byte_array_unref(answer);
-    return shown;
-}
-
-/* What the daemon says to our call when it refuses, it says to the client's. */
-static void
-passError(vmcSession *session, const GByteArray *reply)
-{
-    vmcRpcHeader header = session->request;
-    GByteArray *answer;
-
-    header.type = VMC_RPC_REPLY;
-    header.status = VMC_RPC_ERROR;
-    answer = vmcRpcMessageNew(&header);
-    g_byte_array_append(answer, reply->data + VMC_RPC_HEADER_SIZE,
-                        reply->len - VMC_RPC_HEADER_SIZE);
-    if (session->options->shared)
-        answer = hideDetails(answer);
-    vmcSessionAnswer(session, answer);
-}
-
-static void
-takeReply(vmcSession *session, const vmcRpcHeader *header, const GByteArray *reply)
-{
-    vmcXdrReader reader;
-
-    session->calling = false;
-    if (header->status != VMC_RPC_OK && session->trying) {
-        session->done(session, NULL);
-        return;
-    }
-    if (header->status != VMC_RPC_OK) {
-        passError(session, reply);
-        return;
-    }
-    vmcRpcPayload(reply, &reader);
-    session->done(session, &reader);
-}
-
-/* Returns the job's end once it is decided. */
-static vmcFlowVerdict
-takeVerdict(vmcSession *session, GByteArray **message)
-{
-    if (!session->decided)
-        return VMC_FLOW_WAIT;
-    if (session->replacement) {
-        g_byte_array_unref(*message);
-        *message = g_steal_pointer(&session->replacement);
-    }
-    vmcAttachClear(session);
-    vmcSavedImageClear(session);
-    vmcGateForget(&session->gate);
-    g_clear_pointer(&session->emulator, g_free);
-    vmcEmulatorQueryClear(&session->query);
-    session->busy = false;
-    return session->verdict;
-}
-
-static bool
-isCall(const vmcRpcHeader *header)
-{
-    return (header->type == VMC_RPC_CALL || header->type == VMC_RPC_CALL_WITH_FDS) &&
-           header->status == VMC_RPC_OK;
-}
-
-/* Whether a client's message is looked into for its XML. */
-static bool
-isChangedUp(const vmcRpcHeader *header)
-{
-    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
-
-    return isCall(header) && procedure && procedure->callAction != VMC_RPC_ACTION_NONE;
-}
-
-static bool
-wantsUp(void *opaque, const vmcRpcHeader *header)
-{
-    vmcSession *session = opaque;
-
-    if (isCall(header))
-        session->lastSerial = header->serial;
-    return session->options->shared || isChangedUp(header);
-}
-
-static vmcFlowVerdict
-wholeUp(void *opaque, const vmcRpcHeader *header, GByteArray **message)
-{
-    vmcSession *session = opaque;
-    vmcFlowVerdict verdict;
-
-    if (session->busy)
-        return takeVerdict(session, message);
-    session->request = *header;
-    session->decided = false;
-    if (session->daemon < 0)
-        return vmcHandshakeMessage(session, message);
-    if (session->options->shared) {
-        verdict = vmcGateUp(session, message);
-        if (verdict != VMC_FLOW_PASS || !isChangedUp(header))
-            return verdict;
-    }
-    return vmcRewritingUp(session, vmcRpcProcedureFind(header), message);
-}
-
-/* Whether a message of the daemon's is looked into for its XML. */
-static bool
-isChangedDown(const vmcRpcHeader *header)
-{
-    const vmcRpcProcedure *procedure = vmcRpcProcedureFind(header);
-
-    if ((header->type != VMC_RPC_REPLY && header->type != VMC_RPC_REPLY_WITH_FDS) || !procedure)
+    if (!vmcWireMessageIsReply(message) || !procedure)
         return false;
     /* Of who listens it matters too that he was refused. */
     return procedure->replyAction == VMC_RPC_ACTION_LISTEN ||
-           (header->status == VMC_RPC_OK && procedure->replyAction != VMC_RPC_ACTION_NONE);
+           (message->header.status == VMC_RPC_OK &&
+            procedure->replyAction != VMC_RPC_ACTION_NONE);
 }
 
 /* Whether the daemon has let the client go: that is all that it says. */
@@ -233,44 +78,150 @@ isFarewell(const vmcRpcHeader *header)
 }
 
 static bool
-wantsDown(void *opaque, const vmcRpcHeader *header)
+wantsDown(void *opaque, const vmcWireMessage *message)
 {
     vmcSession *session = opaque;
 
-    session->closed = session->closed || isFarewell(header);
-    return isOurReply(session, header) || isChangedDown(header) ||
-           (session->options->shared && vmcGateWantsDown(session, header));
+    session->closed = session->closed || isFarewell(&message->header);
+    return vmcCallsIsReply(session->calls, &message->header) || hasReplyAction(message) ||
+           (session->gate && vmcGateWantsDown(session->gate, message));
 }
 
 static vmcFlowVerdict
-wholeDown(void *opaque, const vmcRpcHeader *header, GByteArray **message)
+wholeDown(void *opaque, vmcWireMessage *message)
 {
     vmcSession *session = opaque;
 
-    if (isOurReply(session, header)) {
-        takeReply(session, header, *message);
+    if (vmcCallsIsReply(session->calls, &message->header)) {
+        vmcCallsTakeReply(session->calls, message);
         return VMC_FLOW_DROP;
     }
-    if (isChangedDown(header))
-        vmcRewritingDown(session, header, message);
-    return session->options->shared ? vmcGateDown(session, header, message) : VMC_FLOW_PASS;
+    if (hasReplyAction(message)) {
+        if (message->procedure->replyAction == VMC_RPC_ACTION_LISTEN)
+            vmcListenersReply(session->listeners, message);
+        else
+            vmcRewritingReply(&session->options->dirs, message);
+    }
+    return session->gate ? vmcGateDown(session->gate, message) : VMC_FLOW_PASS;
 }
 
-static const vmcFlowHandler upHandler = { wantsUp, wholeUp };
 static const vmcFlowHandler downHandler = { wantsDown, wholeDown };
 
-int
-vmcSessionConnect(vmcSession *session)
+/* Connects to the daemon; 0, or -1 with an error. */
+static int
+connectDaemon(vmcSession *session)
 {
-    session->daemon = vmcUpstreamConnect(&session->upstream);
+    session->daemon = vmcUpstreamConnect(&session->handshake.upstream);
     if (session->daemon < 0)
         return -1;
     session->fromDaemon = vmcWireReaderNew(session->daemon);
     session->toDaemon = vmcWireWriterNew(session->daemon);
     session->down = vmcFlowNew(session->fromDaemon, session->toClient, NULL, &downHandler, session);
     vmcFlowSetWriter(session->up, session->toDaemon);
+    vmcCallsSetDaemon(session->calls, session->toDaemon);
     return 0;
 }
+
+static vmcFlowVerdict
+rewriteCall(vmcSession *session, vmcWireMessage *message)
+{
+    return vmcRewritingCall(&session->options->dirs, session->calls, message);
+}
+
+static vmcFlowVerdict
+changeDevice(vmcSession *session, vmcWireMessage *message)
+{
+    return vmcAttachCall(&session->options->dirs, session->listeners, session->calls, message);
+}
+
+static vmcFlowVerdict
+startImage(vmcSession *session, vmcWireMessage *message)
+{
+    return vmcSavedImageCall(&session->options->dirs, session->calls, message);
+}
+
+static vmcFlowVerdict
+noteListener(vmcSession *session, vmcWireMessage *message)
+{
+    vmcListenersCall(session->listeners, message);
+    return VMC_FLOW_PASS;
+}
+
+/* What is done with a call; NULL: nothing is. */
+static vmcFlowVerdict (*const callActions[VMC_RPC_ACTION_LAST])(vmcSession *session,
+                                                                vmcWireMessage *message) = {
+    [VMC_RPC_ACTION_FORWARD] = rewriteCall,
+    [VMC_RPC_ACTION_NATIVE] = rewriteCall,
+    [VMC_RPC_ACTION_DEVICE] = changeDevice,
+    [VMC_RPC_ACTION_MEND] = startImage,
+    [VMC_RPC_ACTION_LISTEN] = noteListener,
+};
+
+static bool
+isGoodCall(const vmcWireMessage *message)
+{
+    return vmcWireMessageIsCall(message) && message->header.status == VMC_RPC_OK;
+}
+
+/* Whether a client's message is looked into. */
+static bool
+hasCallAction(const vmcWireMessage *message)
+{
+    return isGoodCall(message) && message->procedure &&
+           message->procedure->callAction != VMC_RPC_ACTION_NONE;
+}
+
+static bool
+wantsUp(void *opaque, const vmcWireMessage *message)
+{
+    vmcSession *session = opaque;
+
+    if (isGoodCall(message))
+        vmcCallsNoteSerial(session->calls, message->header.serial);
+    return session->gate || hasCallAction(message);
+}
+
+/* A message while the daemon is not connected. */
+static vmcFlowVerdict
+takeEarly(vmcSession *session, vmcWireMessage *message)
+{
+    vmcFlowVerdict verdict = vmcHandshakeCall(&session->handshake, session->calls, message);
+
+    if (verdict != VMC_FLOW_PASS)
+        return verdict;
+    if (connectDaemon(session) < 0)
+        return vmcCallsFail(session->calls, message);
+    return vmcHandshakeStart(&session->handshake, session->calls, message);
+}
+
+static vmcFlowVerdict
+takeUp(vmcSession *session, vmcWireMessage *message)
+{
+    vmcFlowVerdict verdict = VMC_FLOW_PASS;
+
+    if (vmcCallsIsBusy(session->calls))
+        return vmcCallsTakeVerdict(session->calls);
+    if (session->daemon < 0)
+        return takeEarly(session, message);
+    if (session->gate)
+        verdict = vmcGateUp(session->gate, message);
+    if (verdict != VMC_FLOW_PASS || !hasCallAction(message))
+        return verdict;
+    return callActions[message->procedure->callAction](session, message);
+}
+
+static vmcFlowVerdict
+wholeUp(void *opaque, vmcWireMessage *message)
+{
+    vmcSession *session = opaque;
+    vmcFlowVerdict verdict = takeUp(session, message);
+
+    if (session->gate && verdict != VMC_FLOW_WAIT)
+        vmcGateForget(session->gate);
+    return verdict;
+}
+
+static const vmcFlowHandler upHandler = { wantsUp, wholeUp };
 
 /*
  * Connects at once when it is known where to. When that fails, the client is
@@ -280,33 +231,39 @@ vmcSessionConnect(vmcSession *session)
 static void
 connectEarly(vmcSession *session)
 {
-    if (!vmcUpstreamIsKnown(&session->upstream) && getuid() == 0)
-        vmcUpstreamResolve(&session->upstream, NULL, false);
-    if (!vmcUpstreamIsKnown(&session->upstream) || vmcSessionConnect(session) == 0)
-        return;
-    session->refusing = true;
-    session->errorDomain = vmcErrorLast()->domain;
-    session->errorCode = vmcErrorLast()->code;
-    session->errorMessage = g_strdup(vmcErrorLast()->message);
+    vmcUpstream *upstream = &session->handshake.upstream;
+
+    if (!vmcUpstreamIsKnown(upstream) && getuid() == 0)
+        vmcUpstreamResolve(upstream, NULL, false);
+    if (vmcUpstreamIsKnown(upstream) && connectDaemon(session) < 0)
+        vmcHandshakeRefuse(&session->handshake);
 }
 
 static void
 sessionInit(vmcSession *session, int in, int out, const vmcSessionOptions *options)
 {
     *session = (vmcSession){
-        .options = options, .upstream = options->upstream, .in = in, .out = out, .daemon = -1,
+        .options = options, .in = in, .out = out, .daemon = -1,
+        .handshake.upstream = options->upstream,
     };
-    session->listeners = g_array_new(FALSE, FALSE, sizeof(vmcListener));
     session->fromClient = vmcWireReaderNew(in);
     session->toClient = vmcWireWriterNew(out);
     session->up = vmcFlowNew(session->fromClient, NULL, session->toClient, &upHandler, session);
-    if (options->shared)
-        vmcFlowSetLimit(session->up, options->shared->policy->messageSize);
+    session->calls = vmcCallsNew(session->toClient, options->shared != NULL);
+    session->listeners = vmcListenersNew(session->toClient);
+    if (!options->shared)
+        return;
+    session->gate = vmcGateNew(options->shared, session->calls);
+    vmcFlowSetLimit(session->up, options->shared->policy->messageSize);
 }
 
 static void
 sessionClear(vmcSession *session)
 {
+    vmcCallsFree(session->calls);
+    vmcListenersFree(session->listeners);
+    vmcGateFree(session->gate);
+    vmcHandshakeClear(&session->handshake);
     vmcFlowFree(session->up);
     vmcFlowFree(session->down);
     vmcWireReaderFree(session->fromClient);
@@ -314,14 +271,6 @@ sessionClear(vmcSession *session)
     vmcWireWriterFree(session->toClient);
     vmcWireWriterFree(session->toDaemon);
     vmcFdClose(&session->daemon);
-    g_clear_pointer(&session->replacement, g_byte_array_unref);
-    vmcAttachClear(session);
-    vmcSavedImageClear(session);
-    vmcGateClear(&session->gate);
-    g_clear_pointer(&session->listeners, g_array_unref);
-    vmcEmulatorQueryClear(&session->query);
-    g_free(session->emulator);
-    g_free(session->errorMessage);
 }
 
 static bool
@@ -344,7 +293,7 @@ hasToWrite(const vmcWireWriter *sink, const vmcFlow *flow)
 static int
 timeoutOf(const vmcSession *session)
 {
-    int gate = vmcGateTimeout(&session->gate);
+    int gate = session->gate ? vmcGateTimeout(session->gate) : -1;
 
     return gate < 0 && !session->resting ? REST_MS : gate;
 }
@@ -507,10 +456,10 @@ runGuarded(vmcSession *session)
 {
     int ret;
 
-    if (vmcSessionConnect(session) < 0 || vmcIdentityDrop() < 0)
+    if (connectDaemon(session) < 0 || vmcIdentityDrop() < 0)
         return -1;
     ret = loop(session);
-    vmcPolicySharedReport(session->options->shared, session->gate.name);
+    vmcGateReport(session->gate);
     return ret;
 }
 
@@ -523,7 +472,7 @@ vmcSessionRun(int in, int out, const vmcSessionOptions *options)
     sessionInit(&session, in, out, options);
     setNonblocking(in);
     setNonblocking(out);
-    if (options->shared) {
+    if (session.gate) {
         ret = runGuarded(&session);
     } else {
         connectEarly(&session);

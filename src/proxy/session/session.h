@@ -6,11 +6,11 @@
 #pragma once
 
 #include "proxy/policy/shared.h"
+#include "proxy/session/rewriting.h"
 #include "proxy/wire/upstream.h"
 
 typedef struct {
-    const char *emulatorDir;
-    const char *schemaDir;
+    vmcRewritingDirs dirs;
     vmcUpstream upstream;       /* known, under a policy */
     vmcPolicyShared *shared;    /* the client is a guest; NULL: it is a user of the host's */
 } vmcSessionOptions;

@@ -35,12 +35,11 @@ struct _vmcFlow {
     const vmcWireWriter *back;  /* where the handler's own messages go, or NULL */
     const vmcFlowHandler *handler;
     void *opaque;
-    vmcRpcHeader header;
+    vmcWireMessage message;     /* with bytes: it is collected */
     size_t limit;               /* bytes of a message */
     size_t left;                /* bytes of the message that are to come */
     guint fdsLeft;              /* descriptors that are to come after it */
     bool dropFds;
-    GByteArray *whole;          /* the message when it is collected, else NULL */
     bool waiting;
     bool stalled;
 };
@@ -65,7 +64,7 @@ vmcFlowFree(vmcFlow *flow)
 {
     if (!flow)
         return;
-    g_clear_pointer(&flow->whole, g_byte_array_unref);
+    vmcWireMessageClear(&flow->message);
     g_free(flow);
 }
 
@@ -85,7 +84,7 @@ vmcFlowSetLimit(vmcFlow *flow, size_t bytes)
 static bool
 isAtVerdict(const vmcFlow *flow)
 {
-    return flow->whole && flow->left == 0;
+    return flow->message.bytes && flow->left == 0;
 }
 
 /*
@@ -125,11 +124,12 @@ typedef enum {
 static flowStep
 startFds(vmcFlow *flow, const guint8 *bytes, size_t size)
 {
+    const vmcRpcHeader *header = &flow->message.header;
     vmcXdrReader reader;
 
     flow->fdsLeft = 0;
-    if (!vmcRpcHeaderHasFds(&flow->header) ||
-        flow->header.length < VMC_RPC_HEADER_SIZE + sizeof(guint32))
+    if (!vmcRpcHeaderHasFds(header) ||
+        header->length < VMC_RPC_HEADER_SIZE + sizeof(guint32))
         return STEP_ON;
     if (size < VMC_RPC_HEADER_SIZE + sizeof(guint32))
         return STEP_STOP;
@@ -149,27 +149,28 @@ stepHeader(vmcFlow *flow)
 {
     size_t size;
     const guint8 *bytes = vmcWireReaderPeek(flow->reader, &size);
+    const vmcRpcHeader *header = &flow->message.header;
     flowStep step;
 
     if (size < VMC_RPC_HEADER_SIZE)
         return STEP_STOP;
-    if (!vmcRpcHeaderParse(bytes, &flow->header) || flow->header.length > flow->limit) {
+    if (!vmcWireMessageBegin(&flow->message, bytes) || header->length > flow->limit) {
         vmcReportError(VIR_ERR_RPC, "a message of %u bytes: expected from %d to %zu",
-                       flow->header.length, VMC_RPC_HEADER_SIZE, flow->limit);
+                       header->length, VMC_RPC_HEADER_SIZE, flow->limit);
         return STEP_FAILED;
     }
     step = startFds(flow, bytes, size);
     if (step != STEP_ON)
         return step;
-    if (!flow->writer && flow->header.length > EARLY_MAX) {
+    if (!flow->writer && header->length > EARLY_MAX) {
         vmcReportError(VIR_ERR_RPC, "a message of %u bytes before the connection is open",
-                       flow->header.length);
+                       header->length);
         return STEP_FAILED;
     }
-    flow->left = flow->header.length;
+    flow->left = header->length;
     flow->dropFds = false;
-    if (flow->handler->wants(flow->opaque, &flow->header) || !flow->writer)
-        flow->whole = g_byte_array_new();
+    if (flow->handler->wants(flow->opaque, &flow->message) || !flow->writer)
+        flow->message.bytes = g_byte_array_new();
     else
         vmcWireWriterBegin(flow->writer);
     return STEP_ON;
@@ -200,10 +201,10 @@ stepBytes(vmcFlow *flow)
     flowStep step = STEP_ON;
 
     size = MIN(size, flow->left);
-    if (size == 0 || (!flow->whole && vmcFlowIsBlocked(flow)))
+    if (size == 0 || (!flow->message.bytes && vmcFlowIsBlocked(flow)))
         return STEP_STOP;
-    if (flow->whole) {
-        g_byte_array_append(flow->whole, bytes, size);
+    if (flow->message.bytes) {
+        g_byte_array_append(flow->message.bytes, bytes, size);
         taken = size;
     } else {
         step = passBytes(flow, bytes, size, &taken);
@@ -221,16 +222,16 @@ stepVerdict(vmcFlow *flow)
 
     if (vmcFlowIsBlocked(flow))
         return STEP_STOP;
-    verdict = flow->handler->whole(flow->opaque, &flow->header, &flow->whole);
+    verdict = flow->handler->whole(flow->opaque, &flow->message);
     flow->waiting = verdict == VMC_FLOW_WAIT;
     if (flow->waiting)
         return STEP_STOP;
     flow->dropFds = verdict == VMC_FLOW_DROP;
     if (verdict == VMC_FLOW_PASS) {
         vmcWireWriterBegin(flow->writer);
-        vmcWireWriterAppend(flow->writer, flow->whole->data, flow->whole->len);
+        vmcWireWriterAppend(flow->writer, flow->message.bytes->data, flow->message.bytes->len);
     }
-    g_clear_pointer(&flow->whole, g_byte_array_unref);
+    vmcWireMessageClear(&flow->message);
     return STEP_ON;
 }
 
@@ -266,13 +267,13 @@ step(vmcFlow *flow)
 
     if (flow->left > 0)
         result = stepBytes(flow);
-    else if (flow->whole)
+    else if (flow->message.bytes)
         result = stepVerdict(flow);
     else if (flow->fdsLeft > 0)
         result = stepFd(flow);
     else
         result = stepHeader(flow);
-    if (result == STEP_ON && flow->left == 0 && !flow->whole && flow->fdsLeft == 0 &&
+    if (result == STEP_ON && flow->left == 0 && !flow->message.bytes && flow->fdsLeft == 0 &&
         !flow->dropFds && flow->writer)
         vmcWireWriterEnd(flow->writer);
     return result;

@@ -10,9 +10,9 @@
 
 #include <glib.h>
 
+#include "proxy/wire/message.h"
 #include "proxy/wire/reader.h"
 #include "proxy/wire/writer.h"
-#include "rpc/message.h"
 
 /* What becomes of a message that was wanted whole. */
 typedef enum {
@@ -22,13 +22,13 @@ typedef enum {
 } vmcFlowVerdict;
 
 typedef struct {
-    /* Whether the message that begins with @header is wanted whole. */
-    bool (*wants)(void *opaque, const vmcRpcHeader *header);
+    /* Whether @message, of which there is the header only, is wanted whole. */
+    bool (*wants)(void *opaque, const vmcWireMessage *message);
     /*
-     * Such a message; *@message may be replaced by another, the old one being
-     * freed. Descriptors that it has follow.
+     * Such a message, whose bytes may be replaced. It stays valid until there is
+     * a verdict. Descriptors that it has follow.
      */
-    vmcFlowVerdict (*whole)(void *opaque, const vmcRpcHeader *header, GByteArray **message);
+    vmcFlowVerdict (*whole)(void *opaque, vmcWireMessage *message);
 } vmcFlowHandler;
 
 typedef struct _vmcFlow vmcFlow;
