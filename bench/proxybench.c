@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * usage: proxybench DIRECT-URI THROUGH-URI DIR
+ * usage: proxybench DIRECT-URI THROUGH-URI SERVICE-URI SERVICE-PID DIR
  * What the proxy costs a libvirt client: each thing is done with a connection
  * that goes to the daemon directly and with one that goes through the proxy, in
  * turn, and the times of each pair are compared. The daemon is there already,
- * with no domain and no pool; DIR is a folder that it can write to.
+ * with no domain and no pool; DIR is a folder that it can write to. The service
+ * is a proxy that listens: what one of its clients takes of memory is looked at.
  */
 #include <config.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static const benchRow rows[] = {
     { "call_extra_us", false, BENCH_AT_MOST, 60, "what the proxy adds to it" },
     { "xmldesc_extra_us", false, BENCH_AT_MOST, 300, "what it adds to virDomainGetXMLDesc, with a channel" },
     { "connect_extra_us", false, BENCH_NO_TARGET, 0, "what it adds to open and close, as a command" },
-    { "pss_kib", false, BENCH_NO_TARGET, 0, "an idle proxy's, after all of the rows with one client" },
+    { "pss_kib", false, BENCH_NO_TARGET, 0, "of the service's process for a client that has used it and is idle" },
     { "private_kib", false, BENCH_AT_MOST, 1536, "its memory that is shared with no other process" },
     { "call", true, BENCH_NO_TARGET, 0, "virConnectGetLibVersion" },
     { "policy_call", true, BENCH_AT_MOST, 1.2,
@@ -455,34 +455,39 @@ memoryOf(const char *pid, const char *key)
     return line ? g_ascii_strtod(line + strlen(key), NULL) : 0;
 }
 
-/* The processes here are our own namespace's; one of them is a proxy. */
-static int
-measureMemory(benchReport *report)
+/* The only child of the process @parent, which the caller frees; NULL with a message. */
+static char *
+onlyChild(const char *parent)
 {
-    DIR *proc = opendir("/proc");
-    const struct dirent *entry;
-    int found = 0;
+    g_autofree char *path = g_strdup_printf("/proc/%s/task/%s/children", parent, parent);
+    g_autofree char *text = NULL;
 
-    g_usleep(IDLE_USEC);
+    if (g_file_get_contents(path, &text, NULL, NULL) && *g_strstrip(text) && !strchr(text, ' '))
+        return g_steal_pointer(&text);
+    fprintf(stderr, "proxybench: %s: not one process of the service\n", path);
+    return NULL;
+}
 
-    while (proc && (entry = readdir(proc))) {
-        g_autofree char *path = g_strdup_printf("/proc/%s/comm", entry->d_name);
-        g_autofree char *name = NULL;
+/* The service's process for one client, which has done each of the rows once. */
+static int
+measureMemory(side *s, const char *servicePid, benchReport *report)
+{
+    g_autofree char *pid = NULL;
 
-        if (!g_ascii_isdigit(entry->d_name[0]) || !g_file_get_contents(path, &name, NULL, NULL) ||
-            strcmp(name, "vmchannel-proxy\n") != 0)
-            continue;
-        found++;
-        benchReportAdd(report, "pss_kib", memoryOf(entry->d_name, "\nPss:"));
-        benchReportAdd(report, "private_kib", memoryOf(entry->d_name, "\nPrivate_Clean:") +
-                                              memoryOf(entry->d_name, "\nPrivate_Dirty:"));
+    if (sideOpen(s) < 0 || sidePrepare(s) < 0)
+        return -1;
+    for (size_t i = 0; i < G_N_ELEMENTS(alone); i++) {
+        if (alone[i].run(s) < 0)
+            return fail(alone[i].ratio);
     }
-    if (proc)
-        closedir(proc);
-    if (found == 1)
-        return 0;
-    fprintf(stderr, "proxybench: pss_kib: %d proxies instead of one\n", found);
-    return -1;
+    g_usleep(IDLE_USEC);
+    pid = onlyChild(servicePid);
+    if (!pid)
+        return -1;
+    benchReportAdd(report, "pss_kib", memoryOf(pid, "\nPss:"));
+    benchReportAdd(report, "private_kib", memoryOf(pid, "\nPrivate_Clean:") +
+                                          memoryOf(pid, "\nPrivate_Dirty:"));
+    return 0;
 }
 
 /* A policy that allows one domain, for the command that proxybench.sh has made. */
@@ -529,7 +534,7 @@ measureAll(side *sides, const char *dir, benchReport *report)
                 return -1;
         }
     }
-    if (measureMemory(report) < 0 || measurePolicy(&sides[THROUGH], dir, report) < 0)
+    if (measurePolicy(&sides[THROUGH], dir, report) < 0)
         return -1;
     for (unsigned int round = 0; round < ROUNDS; round++) {
         if (measure(&connecting, sides, round, report) < 0)
@@ -554,20 +559,23 @@ main(int argc, char **argv)
 {
     benchReport *report = benchReportNew(rows, G_N_ELEMENTS(rows));
     side sides[SIDES] = { 0 };
+    side service = { 0 };
     int ret = -1;
 
-    if (argc != 4) {
-        fputs("usage: proxybench DIRECT-URI THROUGH-URI DIR\n", stderr);
+    if (argc != 6) {
+        fputs("usage: proxybench DIRECT-URI THROUGH-URI SERVICE-URI SERVICE-PID DIR\n", stderr);
         return 2;
     }
     virSetErrorFunc(NULL, quiet);
     sides[DIRECT].uri = argv[1];
     sides[THROUGH].uri = argv[2];
+    service.uri = argv[3];
     if (sideOpen(&sides[DIRECT]) == 0 && sideOpen(&sides[THROUGH]) == 0 &&
         defineAll(sides[THROUGH].connection) == 0 &&
-        makeVolume(sides[DIRECT].connection, argv[3]) == 0 &&
+        makeVolume(sides[DIRECT].connection, argv[5]) == 0 &&
         sidePrepare(&sides[DIRECT]) == 0 && sidePrepare(&sides[THROUGH]) == 0 &&
-        measureAll(sides, argv[3], report) == 0)
+        measureMemory(&service, argv[4], report) == 0 &&
+        measureAll(sides, argv[5], report) == 0)
         ret = benchReportPrint(report);
     benchReportFree(report);
     /* The connections end with the process. */

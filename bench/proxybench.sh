@@ -16,4 +16,8 @@ cat >"$dir/guarded" <<EOD
 exec vmchannel-proxy --system --policy $dir/policy --domain 00000000-0000-4000-8000-000000000000
 EOD
 chmod +x "$dir/guarded"
-"$build/bench/proxybench" "$direct" "$through" "$dir"
+"$dir/libexec/vmchannel-proxy" --listen "$dir/service" &
+service=$!
+until [ -S "$dir/service" ]; do sleep 0.05; done
+"$build/bench/proxybench" "$direct" "$through" "qemu:///system?socket=$dir/service" $service "$dir"
+kill $service
