@@ -76,7 +76,7 @@ vmcCalls *vmcCallsNew(vmcWireWriter *toClient, bool isGuest);
 void vmcCallsFree(vmcCalls *calls);
 void vmcCallsSetDaemon(vmcCalls *calls, vmcWireWriter *toDaemon);
 
-/* vmcCallsNoteSerial: the client's last call has @serial; ours are far from it. */
+/* vmcCallsNoteSerial: the client's last call has @serial. The proxy's own are far from it. */
 void vmcCallsNoteSerial(vmcCalls *calls, guint32 serial);
 
 /*

@@ -274,16 +274,16 @@ sessionClear(vmcSession *session)
 }
 
 static bool
-isReadable(const vmcWireReader *source, const vmcFlow *flow)
+isReadable(const vmcWireReader *reader, const vmcFlow *flow)
 {
-    return source && !vmcWireReaderEnded(source) && !vmcWireReaderIsFull(source) &&
+    return reader && !vmcWireReaderEnded(reader) && !vmcWireReaderIsFull(reader) &&
            !vmcFlowIsBlocked(flow) && !vmcFlowIsWaiting(flow);
 }
 
 static bool
-hasToWrite(const vmcWireWriter *sink, const vmcFlow *flow)
+hasToWrite(const vmcWireWriter *writer, const vmcFlow *flow)
 {
-    return sink && (vmcWireWriterPending(sink) > 0 || (flow && vmcFlowIsStalled(flow)));
+    return writer && (vmcWireWriterPending(writer) > 0 || (flow && vmcFlowIsStalled(flow)));
 }
 
 /*
@@ -396,9 +396,9 @@ pump(vmcSession *session)
 
 /* Whether all that a side has said before its end has been passed on. */
 static bool
-isDrained(const vmcWireReader *source, const vmcWireWriter *sink, const vmcFlow *flow)
+isDrained(const vmcWireReader *reader, const vmcWireWriter *writer, const vmcFlow *flow)
 {
-    return source && vmcWireReaderEnded(source) && !hasToWrite(sink, flow);
+    return reader && vmcWireReaderEnded(reader) && !hasToWrite(writer, flow);
 }
 
 /*

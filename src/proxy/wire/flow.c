@@ -18,7 +18,7 @@
 #define VMC_FROM_THIS VIR_FROM_RPC
 
 /* As much may wait in the writer before the reader is left alone. */
-#define SINK_HIGH (128 * 1024)
+#define WRITER_HIGH (128 * 1024)
 
 /*
  * Of a message that passes, a piece as large as this is sent from where it was
@@ -94,8 +94,8 @@ isAtVerdict(const vmcFlow *flow)
 bool
 vmcFlowIsBlocked(const vmcFlow *flow)
 {
-    return flow->stalled || (flow->writer && vmcWireWriterPending(flow->writer) >= SINK_HIGH) ||
-           (isAtVerdict(flow) && flow->back && vmcWireWriterSize(flow->back) >= SINK_HIGH);
+    return flow->stalled || (flow->writer && vmcWireWriterPending(flow->writer) >= WRITER_HIGH) ||
+           (isAtVerdict(flow) && flow->back && vmcWireWriterSize(flow->back) >= WRITER_HIGH);
 }
 
 bool

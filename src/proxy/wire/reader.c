@@ -27,7 +27,7 @@
 typedef struct {
     guint64 at;
     int fd;
-} sourceFd;
+} heldFd;
 
 struct _vmcWireReader {
     int fd;
@@ -36,14 +36,14 @@ struct _vmcWireReader {
     size_t start;               /* of what is unread in buffer */
     size_t end;
     guint64 consumed;           /* bytes before start since the connection's first */
-    GArray *fds;                /* of sourceFd, in order */
+    GArray *fds;                /* of heldFd, in order */
     guint8 *buffer;             /* of BUFFER_SIZE; NULL while nothing is unread, at rest */
 };
 
 static void
-sourceFdClear(void *element)
+heldFdClear(void *element)
 {
-    vmcFdClose(&((sourceFd *)element)->fd);
+    vmcFdClose(&((heldFd *)element)->fd);
 }
 
 static bool
@@ -62,8 +62,8 @@ vmcWireReaderNew(int fd)
 
     reader->fd = fd;
     reader->isSocket = isSocket(fd);
-    reader->fds = g_array_new(FALSE, FALSE, sizeof(sourceFd));
-    g_array_set_clear_func(reader->fds, sourceFdClear);
+    reader->fds = g_array_new(FALSE, FALSE, sizeof(heldFd));
+    g_array_set_clear_func(reader->fds, heldFdClear);
     return reader;
 }
 
@@ -93,7 +93,7 @@ takeControl(vmcWireReader *reader, struct msghdr *message, guint64 at)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
         size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        sourceFd element = { .at = at };
+        heldFd element = { .at = at };
 
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
             continue;
@@ -187,7 +187,7 @@ dropFds(vmcWireReader *reader)
 {
     guint n = 0;
 
-    while (n < reader->fds->len && g_array_index(reader->fds, sourceFd, n).at < reader->consumed)
+    while (n < reader->fds->len && g_array_index(reader->fds, heldFd, n).at < reader->consumed)
         n++;
     if (n > 0)
         g_array_remove_range(reader->fds, 0, n);
@@ -209,7 +209,7 @@ vmcWireReaderTakeFd(vmcWireReader *reader)
     int fd = -1;
 
     if (reader->fds->len > 0) {
-        sourceFd *first = &g_array_index(reader->fds, sourceFd, 0);
+        heldFd *first = &g_array_index(reader->fds, heldFd, 0);
 
         if (first->at == reader->consumed)
             fd = vmcFdSteal(&first->fd);

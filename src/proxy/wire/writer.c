@@ -23,22 +23,22 @@
 typedef struct {
     size_t at;
     int fd;
-} sinkFd;
+} heldFd;
 
 struct _vmcWireWriter {
     int fd;
-    bool passing;               /* inside a message that is not ours */
+    bool passing;               /* inside a message that passes through */
     bool broken;                /* the peer is gone: nothing is kept any more */
     GByteArray *buffer;
     size_t start;               /* of what is unsent in buffer */
-    GArray *fds;                /* of sinkFd, in order */
-    GByteArray *inserted;       /* our own, until the one that is passing has passed */
+    GArray *fds;                /* of heldFd, in order */
+    GByteArray *inserted;       /* whole ones, until the one that is passing has passed */
 };
 
 static void
-sinkFdClear(void *element)
+heldFdClear(void *element)
 {
-    vmcFdClose(&((sinkFd *)element)->fd);
+    vmcFdClose(&((heldFd *)element)->fd);
 }
 
 vmcWireWriter *
@@ -49,8 +49,8 @@ vmcWireWriterNew(int fd)
     writer->fd = fd;
     writer->buffer = g_byte_array_new();
     writer->inserted = g_byte_array_new();
-    writer->fds = g_array_new(FALSE, FALSE, sizeof(sinkFd));
-    g_array_set_clear_func(writer->fds, sinkFdClear);
+    writer->fds = g_array_new(FALSE, FALSE, sizeof(heldFd));
+    g_array_set_clear_func(writer->fds, heldFdClear);
     return writer;
 }
 
@@ -80,7 +80,7 @@ vmcWireWriterAppend(vmcWireWriter *writer, const guint8 *bytes, size_t size)
 void
 vmcWireWriterAppendFd(vmcWireWriter *writer, guint8 byte, int fd)
 {
-    sinkFd element = { .at = writer->buffer->len, .fd = fd };
+    heldFd element = { .at = writer->buffer->len, .fd = fd };
 
     g_array_append_val(writer->fds, element);
     vmcWireWriterAppend(writer, &byte, 1);
@@ -147,12 +147,12 @@ static ssize_t
 sendPiece(vmcWireWriter *writer)
 {
     const guint8 *bytes = writer->buffer->data + writer->start;
-    const sinkFd *first;
+    const heldFd *first;
     ssize_t n;
 
     if (writer->fds->len == 0)
         return sendBytes(writer->fd, bytes, writer->buffer->len - writer->start);
-    first = &g_array_index(writer->fds, sinkFd, 0);
+    first = &g_array_index(writer->fds, heldFd, 0);
     if (first->at > writer->start)
         return sendBytes(writer->fd, bytes, first->at - writer->start);
     n = sendFd(writer->fd, bytes, first->fd);
@@ -182,7 +182,7 @@ compact(vmcWireWriter *writer)
     if (writer->start < KEEP_SIZE)
         return;
     for (guint i = 0; i < writer->fds->len; i++)
-        g_array_index(writer->fds, sinkFd, i).at -= writer->start;
+        g_array_index(writer->fds, heldFd, i).at -= writer->start;
     g_byte_array_remove_range(writer->buffer, 0, writer->start);
     writer->start = 0;
 }
