@@ -31,7 +31,7 @@ enum {
 /* A guest that asks for its address has most likely been rebooted just now. */
 #define PROBE_DELAY ((vmcTime)3000000)
 
-static guint
+static unsigned int
 tupleHash(gconstpointer key)
 {
     const vmcEndpointTuple *tuple = key;

@@ -35,10 +35,10 @@ initialSequence(const vmcEndpoint *ep, const vmcEndpointTuple *tuple, vmcTime no
     uint32_t hash;
 
     g_checksum_update(checksum, ep->config.secret, sizeof(ep->config.secret));
-    g_checksum_update(checksum, (const guchar *)&tuple->address, sizeof(tuple->address));
-    g_checksum_update(checksum, (const guchar *)&tuple->port, sizeof(tuple->port));
-    g_checksum_update(checksum, (const guchar *)&tuple->peer, sizeof(tuple->peer));
-    g_checksum_update(checksum, (const guchar *)&tuple->peerPort, sizeof(tuple->peerPort));
+    g_checksum_update(checksum, (const uint8_t *)&tuple->address, sizeof(tuple->address));
+    g_checksum_update(checksum, (const uint8_t *)&tuple->port, sizeof(tuple->port));
+    g_checksum_update(checksum, (const uint8_t *)&tuple->peer, sizeof(tuple->peer));
+    g_checksum_update(checksum, (const uint8_t *)&tuple->peerPort, sizeof(tuple->peerPort));
     g_checksum_get_digest(checksum, digest, &len);
     memcpy(&hash, digest, sizeof(hash));
     return hash + (uint32_t)(now / 4);

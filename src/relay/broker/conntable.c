@@ -226,11 +226,11 @@ void
 vmcConntableTell(const vmcConntable *table,
                  void (*tell)(void *opaque, const vmcIpcMessage *message), void *opaque)
 {
-    for (guint i = 0; i < table->channels->len; i++) {
+    for (unsigned int i = 0; i < table->channels->len; i++) {
         if (channelAt(table, i)->state == CHANNEL_THERE)
             tell(opaque, &channelAt(table, i)->told);
     }
     /* The guest is likelier to have the latest still. */
-    for (guint i = table->known->len; i > 0; i--)
+    for (unsigned int i = table->known->len; i > 0; i--)
         tell(opaque, &g_array_index(table->known, vmcIpcMessage, i - 1));
 }

@@ -10,11 +10,11 @@
 
 #include <string.h>
 
-gsize
-vmcLinesReady(const char *data, gsize len, gboolean last)
+size_t
+vmcLinesReady(const char *data, size_t len, bool last)
 {
     const char *end = len > 0 ? memrchr(data, '\n', len) : NULL;
-    gsize whole = end ? (gsize)(end + 1 - data) : 0;
+    size_t whole = end ? (size_t)(end + 1 - data) : 0;
 
     return last || len - whole >= VMC_LINE_MAX ? len : whole;
 }

@@ -7,7 +7,8 @@
  */
 #pragma once
 
-#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 /* A line longer than this is cut. */
 #define VMC_LINE_MAX 4096
@@ -18,4 +19,4 @@
  * line; all of them when the unfinished line is too long, or @last says that no
  * more will come.
  */
-gsize vmcLinesReady(const char *data, gsize len, gboolean last);
+size_t vmcLinesReady(const char *data, size_t len, bool last);

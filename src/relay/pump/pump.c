@@ -93,7 +93,7 @@ struct pump {
     int log;                    /* or -1 */
     bool written;               /* the host side, by anyone */
     bool leaving;               /* the broker is gone */
-    gint64 leaveAt;             /* microseconds */
+    int64_t leaveAt;            /* microseconds */
 };
 
 static uint8_t scratch[DATAGRAM_IN];
@@ -107,14 +107,14 @@ buffer(GByteArray **array)
 }
 
 static void
-bufferTake(GByteArray **array, gsize n)
+bufferTake(GByteArray **array, size_t n)
 {
-    g_byte_array_remove_range(*array, 0, (guint)n);
+    g_byte_array_remove_range(*array, 0, (unsigned int)n);
     if ((*array)->len == 0)
         g_clear_pointer(array, g_byte_array_unref);
 }
 
-static gsize
+static size_t
 bufferLen(const GByteArray *array)
 {
     return array ? array->len : 0;
@@ -122,7 +122,7 @@ bufferLen(const GByteArray *array)
 
 /* The log may fail: the channel goes on without. */
 static void
-logBytes(pump *p, const uint8_t *bytes, gsize len)
+logBytes(pump *p, const uint8_t *bytes, size_t len)
 {
     while (p->log >= 0 && len > 0) {
         ssize_t n = write(p->log, bytes, len);
@@ -134,7 +134,7 @@ logBytes(pump *p, const uint8_t *bytes, gsize len)
             return;
         }
         bytes += n;
-        len -= (gsize)n;
+        len -= (size_t)n;
     }
 }
 
@@ -149,7 +149,7 @@ isReady(const pumpConn *conn, int fd, short event)
 
 /* As read(), with -1 only for failures and @none for "nothing now". */
 static ssize_t
-readSome(const pumpConn *conn, int fd, gsize len, bool *none)
+readSome(const pumpConn *conn, int fd, size_t len, bool *none)
 {
     ssize_t n;
 
@@ -167,9 +167,9 @@ readSome(const pumpConn *conn, int fd, gsize len, bool *none)
 
 /* Writes all of @len bytes to a file, or fails. */
 static ssize_t
-writeFile(int fd, const uint8_t *bytes, gsize len)
+writeFile(int fd, const uint8_t *bytes, size_t len)
 {
-    gsize done = 0;
+    size_t done = 0;
 
     while (done < len) {
         ssize_t n = write(fd, bytes + done, len - done);
@@ -178,16 +178,16 @@ writeFile(int fd, const uint8_t *bytes, gsize len)
             continue;
         if (n <= 0)
             return -1;
-        done += (gsize)n;
+        done += (size_t)n;
     }
     return (ssize_t)done;
 }
 
 /* A datagram that cannot be sent is lost, as datagrams are. */
 static ssize_t
-writeDatagram(int fd, const uint8_t *bytes, gsize len)
+writeDatagram(int fd, const uint8_t *bytes, size_t len)
 {
-    gsize one = MIN(len, DATAGRAM_OUT);
+    size_t one = MIN(len, DATAGRAM_OUT);
     ssize_t n;
 
     do
@@ -197,7 +197,7 @@ writeDatagram(int fd, const uint8_t *bytes, gsize len)
 }
 
 static ssize_t
-writeHost(pumpConn *conn, const uint8_t *bytes, gsize len)
+writeHost(pumpConn *conn, const uint8_t *bytes, size_t len)
 {
     int fd = conn->out.fd;
 
@@ -251,19 +251,19 @@ takeFromGuest(pumpConn *conn)
         conn->guestEnd = true;
         return true;
     }
-    logBytes(conn->owner, scratch, (gsize)n);
+    logBytes(conn->owner, scratch, (size_t)n);
     if (conn->kind->telnet)
-        vmcTelnetSend(scratch, (gsize)n, *buffer(&conn->up));
+        vmcTelnetSend(scratch, (size_t)n, *buffer(&conn->up));
     else
-        g_byte_array_append(*buffer(&conn->up), scratch, (guint)n);
+        g_byte_array_append(*buffer(&conn->up), scratch, (unsigned int)n);
     return true;
 }
 
 /* How many of the waiting bytes may go to the host. */
-static gsize
+static size_t
 upReady(const pumpConn *conn)
 {
-    gsize len = bufferLen(conn->up);
+    size_t len = bufferLen(conn->up);
 
     return conn->kind->lines && len > 0
                ? vmcLinesReady((const char *)conn->up->data, len, conn->guestEnd) : len;
@@ -281,7 +281,7 @@ loseHost(pumpConn *conn)
 static bool
 stepUp(pumpConn *conn)
 {
-    gsize len = upReady(conn);
+    size_t len = upReady(conn);
     ssize_t n;
 
     if (len == 0)
@@ -295,7 +295,7 @@ stepUp(pumpConn *conn)
         loseHost(conn);
         return true;
     }
-    bufferTake(&conn->up, (gsize)n);
+    bufferTake(&conn->up, (size_t)n);
     return true;
 }
 
@@ -324,10 +324,10 @@ takeFromHost(pumpConn *conn)
         return true;
     }
     if (conn->kind->telnet)
-        vmcTelnetReceive(&conn->telnet, scratch, (gsize)n, *buffer(&conn->down),
+        vmcTelnetReceive(&conn->telnet, scratch, (size_t)n, *buffer(&conn->down),
                          *buffer(&conn->up));
     else
-        g_byte_array_append(*buffer(&conn->down), scratch, (guint)n);
+        g_byte_array_append(*buffer(&conn->down), scratch, (unsigned int)n);
     logBytes(conn->owner, conn->down->data, conn->down->len);
     return true;
 }
@@ -347,7 +347,7 @@ stepDown(pumpConn *conn)
         n = conn->down->len;
         conn->hostEnd = true;   /* nobody reads it */
     }
-    bufferTake(&conn->down, (gsize)n);
+    bufferTake(&conn->down, (size_t)n);
     return true;
 }
 
@@ -539,7 +539,7 @@ mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 static void
 runAgain(pump *p)
 {
-    for (guint n = p->again.length; n > 0; n--) {
+    for (unsigned int n = p->again.length; n > 0; n--) {
         pumpConn *conn = g_queue_pop_head(&p->again);
 
         if (conn)

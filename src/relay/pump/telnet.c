@@ -113,17 +113,17 @@ inputByte(vmcTelnet *telnet, uint8_t byte, GByteArray *data, GByteArray *out)
 }
 
 void
-vmcTelnetReceive(vmcTelnet *telnet, const uint8_t *bytes, gsize len, GByteArray *data,
+vmcTelnetReceive(vmcTelnet *telnet, const uint8_t *bytes, size_t len, GByteArray *data,
                  GByteArray *out)
 {
-    for (gsize i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++)
         telnet->state = inputByte(telnet, bytes[i], data, out);
 }
 
 void
-vmcTelnetSend(const uint8_t *bytes, gsize len, GByteArray *out)
+vmcTelnetSend(const uint8_t *bytes, size_t len, GByteArray *out)
 {
-    for (gsize i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++) {
         g_byte_array_append(out, &bytes[i], 1);
         if (bytes[i] == IAC)
             g_byte_array_append(out, &bytes[i], 1);

@@ -36,8 +36,8 @@ void vmcTelnetBegin(vmcTelnet *telnet, GByteArray *out);
  * vmcTelnetReceive: takes what the peer sent; appends its data to @data and
  * what it must be told to @out: no more than three bytes for each option.
  */
-void vmcTelnetReceive(vmcTelnet *telnet, const uint8_t *bytes, gsize len, GByteArray *data,
+void vmcTelnetReceive(vmcTelnet *telnet, const uint8_t *bytes, size_t len, GByteArray *data,
                       GByteArray *out);
 
 /* vmcTelnetSend: appends @bytes to @out as the peer must get them. */
-void vmcTelnetSend(const uint8_t *bytes, gsize len, GByteArray *out);
+void vmcTelnetSend(const uint8_t *bytes, size_t len, GByteArray *out);

@@ -2,6 +2,8 @@
 /* Which part of what a guest wrote is whole lines. */
 #include <config.h>
 
+#include <glib.h>
+
 #include "relay/pump/lines.h"
 
 static void
@@ -9,13 +11,13 @@ testLines(void)
 {
     g_autofree char *longest = g_strnfill(VMC_LINE_MAX, 'x');
 
-    g_assert_cmpuint(vmcLinesReady("", 0, FALSE), ==, 0);
-    g_assert_cmpuint(vmcLinesReady("half", 4, FALSE), ==, 0);
-    g_assert_cmpuint(vmcLinesReady("half", 4, TRUE), ==, 4);
-    g_assert_cmpuint(vmcLinesReady("one\ntwo\nhalf", 12, FALSE), ==, 8);
-    g_assert_cmpuint(vmcLinesReady("one\n", 4, FALSE), ==, 4);
-    g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX - 1, FALSE), ==, 0);
-    g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX, FALSE), ==, VMC_LINE_MAX);
+    g_assert_cmpuint(vmcLinesReady("", 0, false), ==, 0);
+    g_assert_cmpuint(vmcLinesReady("half", 4, false), ==, 0);
+    g_assert_cmpuint(vmcLinesReady("half", 4, true), ==, 4);
+    g_assert_cmpuint(vmcLinesReady("one\ntwo\nhalf", 12, false), ==, 8);
+    g_assert_cmpuint(vmcLinesReady("one\n", 4, false), ==, 4);
+    g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX - 1, false), ==, 0);
+    g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX, false), ==, VMC_LINE_MAX);
 }
 
 int
