@@ -49,7 +49,7 @@
 typedef struct {
     vmcBroker *broker;
     vmcBrokerChannel *channel;
-    vmcIpcMessage asked;        /* the worker's OPEN */
+    vmcIpcMessage message;      /* the worker's OPEN */
     vmcSourceRequest *request;
     bool open;                  /* the guest's connect was answered */
 } brokerConn;
@@ -86,7 +86,7 @@ workerAnswer(vmcBroker *broker, uint32_t id, vmcIpcType type, int fd)
 
 /* Tells who listens what became of a connection that the worker had asked for. */
 static void
-tellEvent(vmcBroker *broker, const vmcBrokerChannel *channel, const vmcIpcMessage *message,
+sendEvent(vmcBroker *broker, const vmcBrokerChannel *channel, const vmcIpcMessage *message,
           const char *event)
 {
     char peer[INET_ADDRSTRLEN];
@@ -105,7 +105,7 @@ static void
 channelRefused(vmcBroker *broker, vmcBrokerChannel *channel, const vmcIpcMessage *message)
 {
     channel->refused++;
-    tellEvent(broker, channel, message, "VMCHANNEL_REFUSED");
+    sendEvent(broker, channel, message, "VMCHANNEL_REFUSED");
 }
 
 /* The guest's connect is answered, by a host program or in its place. */
@@ -117,7 +117,7 @@ connOpened(brokerConn *conn)
     conn->open = true;
     conn->channel->open++;
     conn->channel->opened++;
-    tellEvent(conn->broker, conn->channel, &conn->asked, "VMCHANNEL_CONNECTED");
+    sendEvent(conn->broker, conn->channel, &conn->message, "VMCHANNEL_CONNECTED");
 }
 
 static void
@@ -128,7 +128,7 @@ connFree(gpointer opaque)
     vmcSourceRequestEnd(conn->request);
     if (conn->open) {
         conn->channel->open--;
-        tellEvent(conn->broker, conn->channel, &conn->asked, "VMCHANNEL_DISCONNECTED");
+        sendEvent(conn->broker, conn->channel, &conn->message, "VMCHANNEL_DISCONNECTED");
     }
     g_free(conn);
 }
@@ -142,8 +142,8 @@ sourceAnswered(void *opaque, int fd)
     if (fd >= 0)
         connOpened(conn);
     else if (!conn->open)
-        channelRefused(conn->broker, conn->channel, &conn->asked);
-    workerAnswer(conn->broker, conn->asked.id,
+        channelRefused(conn->broker, conn->channel, &conn->message);
+    workerAnswer(conn->broker, conn->message.id,
                  fd >= 0 ? VMC_IPC_BROKER_OPENED : VMC_IPC_BROKER_REFUSED, fd);
 }
 
@@ -165,7 +165,7 @@ openSource(vmcBroker *broker, vmcBrokerChannel *channel, const vmcIpcMessage *me
 
     conn->broker = broker;
     conn->channel = channel;
-    conn->asked = *message;
+    conn->message = *message;
     result = vmcSourceOpen(channel->source, sourceAnswered, conn, fd, &conn->request);
     *answer = result == VMC_SOURCE_DONE && *fd < 0 ? VMC_IPC_BROKER_NULL : answers[result];
     if (result == VMC_SOURCE_REFUSED) {
@@ -217,7 +217,7 @@ workerRemoved(vmcBroker *broker, const vmcIpcMessage *message)
     return vmcConntableRemoved(broker->conntable, message->channel);
 }
 
-static bool (*const asked[VMC_IPC_LAST])(vmcBroker *broker, const vmcIpcMessage *message) = {
+static bool (*const handlers[VMC_IPC_LAST])(vmcBroker *broker, const vmcIpcMessage *message) = {
     [VMC_IPC_WORKER_OPEN] = workerOpens,
     [VMC_IPC_WORKER_CLOSE] = workerCloses,
     [VMC_IPC_WORKER_PROBED] = workerProbed,
@@ -226,12 +226,12 @@ static bool (*const asked[VMC_IPC_LAST])(vmcBroker *broker, const vmcIpcMessage 
 
 /* False: the worker is out of order. */
 static bool
-workerSaid(void *opaque, const vmcIpcMessage *message)
+workerSentMessage(void *opaque, const vmcIpcMessage *message)
 {
     vmcBroker *broker = opaque;
 
     return vmcSupervisedUnread(broker->worker) <= UNREAD_MAX &&
-        asked[message->type](broker, message);
+        handlers[message->type](broker, message);
 }
 
 static void
@@ -243,7 +243,7 @@ workerEnded(void *opaque)
 }
 
 static void
-tell(void *opaque, const vmcIpcMessage *message)
+postMessage(void *opaque, const vmcIpcMessage *message)
 {
     workerPost(opaque, message, -1);
 }
@@ -261,14 +261,14 @@ workerStarted(void *opaque)
     workerPost(broker, &network, -1);
     workerPost(broker, &counters,
                fcntl(vmcChannelsCountersFd(broker->channels), F_DUPFD_CLOEXEC, 0));
-    vmcConntableTell(broker->conntable, tell, broker);
+    vmcConntableTell(broker->conntable, postMessage, broker);
     vmcCommandsWorkerStarted(broker->commands);
     workerPost(broker, &serve, -1);
 }
 
 static const vmcSupervisedOps workerOps = {
     .mode = "--worker", .way = VMC_IPC_FROM_WORKER,
-    .started = workerStarted, .message = workerSaid, .ended = workerEnded,
+    .started = workerStarted, .message = workerSentMessage, .ended = workerEnded,
     .restartMin = RESTART_MIN, .restartMax = RESTART_MAX, .killedIsNoFailure = true,
 };
 

@@ -21,7 +21,7 @@ struct _vmcChannels {
     vmcConntable *conntable;
     GPtrArray *slots;           /* of vmcBrokerChannel, by number; holes are NULL */
     vmcCounters *counters;
-    int tallyFd;
+    int countersFd;
 };
 
 static void
@@ -53,7 +53,7 @@ vmcChannelsNew(vmcLoop *loop, const vmcRelayOptions *options, const char *guestN
     channels->conntable = conntable;
     channels->slots = g_ptr_array_new();
     channels->counters = counters;
-    channels->tallyFd = fd;
+    channels->countersFd = fd;
     return channels;
 }
 
@@ -68,7 +68,7 @@ vmcChannelsFree(vmcChannels *channels)
     }
     g_ptr_array_unref(channels->slots);
     vmcCountersFree(channels->counters);
-    vmcFdClose(&channels->tallyFd);
+    vmcFdClose(&channels->countersFd);
     g_free(channels);
 }
 
@@ -81,7 +81,7 @@ vmcChannelsCounters(const vmcChannels *channels)
 int
 vmcChannelsCountersFd(const vmcChannels *channels)
 {
-    return channels->tallyFd;
+    return channels->countersFd;
 }
 
 /* It has a host side already, and gets a number: false with an error. */

@@ -70,7 +70,7 @@ postAtOnce(vmcCommands *commands, const vmcIpcMessage *message)
     vmcCounters *counters = vmcChannelsCounters(commands->channels);
 
     vmcSupervisedPost(commands->worker, message, NULL, 0);
-    __atomic_fetch_add(&counters->told, 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&counters->channelMessages, 1, __ATOMIC_RELEASE);
 }
 
 static struct json_object *

@@ -28,7 +28,7 @@ typedef enum {
 
 typedef struct {
     channelState state;
-    vmcIpcMessage told;         /* as the worker is told of it */
+    vmcIpcMessage message;      /* that tells a worker of it */
 } tableChannel;
 
 struct _vmcConntable {
@@ -84,7 +84,7 @@ channelAt(const vmcConntable *table, uint32_t number)
 static bool
 isAt(const tableChannel *channel, uint32_t address, uint16_t port)
 {
-    return channel->told.address == address && channel->told.port == port;
+    return channel->message.address == address && channel->message.port == port;
 }
 
 /* A number that is free; one more than there may be, when none is. */
@@ -228,7 +228,7 @@ vmcConntableTell(const vmcConntable *table,
 {
     for (unsigned int i = 0; i < table->channels->len; i++) {
         if (channelAt(table, i)->state == CHANNEL_THERE)
-            tell(opaque, &channelAt(table, i)->told);
+            tell(opaque, &channelAt(table, i)->message);
     }
     /* The guest is likelier to have the latest still. */
     for (unsigned int i = table->known->len; i > 0; i--)

@@ -21,7 +21,7 @@ typedef struct {
      * worker's mailbox, which so is read before the next frame: a guest that
      * hears of a new channel from whoever had it added finds it there.
      */
-    uint64_t told;
+    uint64_t channelMessages;
     vmcCountersBytes channels[VMC_NIC_CHANNELS_MAX]; /* by the channel's number */
 } vmcCounters;
 

@@ -18,7 +18,7 @@ typedef struct {
     vmcIpcMessage message;
     int fds[VMC_IPC_FDS];
     unsigned int nfds;
-} letter;
+} queuedMessage;
 
 /* Room for descriptors beside a message, aligned as the kernel wants it. */
 typedef union {
@@ -27,11 +27,11 @@ typedef union {
 } control;
 
 static void
-letterFree(letter *one)
+messageFree(queuedMessage *queued)
 {
-    for (unsigned int i = 0; i < one->nfds; i++)
-        close(one->fds[i]);
-    g_free(one);
+    for (unsigned int i = 0; i < queued->nfds; i++)
+        close(queued->fds[i]);
+    g_free(queued);
 }
 
 void
@@ -44,28 +44,28 @@ vmcMailboxOpen(vmcMailbox *mailbox, int fd)
 void
 vmcMailboxClose(vmcMailbox *mailbox)
 {
-    letter *one;
+    queuedMessage *queued;
 
-    while ((one = g_queue_pop_head(&mailbox->waiting)))
-        letterFree(one);
+    while ((queued = g_queue_pop_head(&mailbox->waiting)))
+        messageFree(queued);
     vmcFdClose(&mailbox->fd);
 }
 
 /* Returns false when there is no room; a reader that is gone needs none. */
 static bool
-sendLetter(int fd, const letter *one)
+sendMessage(int fd, const queuedMessage *queued)
 {
     control fds = { .space = { 0 } };
-    struct iovec iov = { (void *)&one->message, sizeof(one->message) };
+    struct iovec iov = { (void *)&queued->message, sizeof(queued->message) };
     struct msghdr packet = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-    if (one->nfds > 0) {
+    if (queued->nfds > 0) {
         fds.align.cmsg_level = SOL_SOCKET;
         fds.align.cmsg_type = SCM_RIGHTS;
-        fds.align.cmsg_len = CMSG_LEN(one->nfds * sizeof(int));
-        memcpy(CMSG_DATA(&fds.align), one->fds, one->nfds * sizeof(int));
+        fds.align.cmsg_len = CMSG_LEN(queued->nfds * sizeof(int));
+        memcpy(CMSG_DATA(&fds.align), queued->fds, queued->nfds * sizeof(int));
         packet.msg_control = &fds;
-        packet.msg_controllen = CMSG_SPACE(one->nfds * sizeof(int));
+        packet.msg_controllen = CMSG_SPACE(queued->nfds * sizeof(int));
     }
     return sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
         (errno != EAGAIN && errno != ETOOMANYREFS && errno != ENOBUFS);
@@ -74,12 +74,12 @@ sendLetter(int fd, const letter *one)
 bool
 vmcMailboxFlush(vmcMailbox *mailbox)
 {
-    letter *one;
+    queuedMessage *queued;
 
-    while ((one = g_queue_peek_head(&mailbox->waiting))) {
-        if (!sendLetter(mailbox->fd, one))
+    while ((queued = g_queue_peek_head(&mailbox->waiting))) {
+        if (!sendMessage(mailbox->fd, queued))
             return false;
-        letterFree(g_queue_pop_head(&mailbox->waiting));
+        messageFree(g_queue_pop_head(&mailbox->waiting));
     }
     return true;
 }
@@ -87,13 +87,13 @@ vmcMailboxFlush(vmcMailbox *mailbox)
 bool
 vmcMailboxPost(vmcMailbox *mailbox, const vmcIpcMessage *message, const int *fds, unsigned int nfds)
 {
-    letter *one = g_new0(letter, 1);
+    queuedMessage *queued = g_new0(queuedMessage, 1);
 
-    one->message = *message;
-    one->nfds = nfds;
+    queued->message = *message;
+    queued->nfds = nfds;
     for (unsigned int i = 0; i < nfds; i++)
-        one->fds[i] = fds[i];
-    g_queue_push_tail(&mailbox->waiting, one);
+        queued->fds[i] = fds[i];
+    g_queue_push_tail(&mailbox->waiting, queued);
     return vmcMailboxFlush(mailbox);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One end of the socket between the broker and another process of the relay.
- * The broker never waits for the other side: what does not fit is kept. The
+ * The broker never waits for the other side: what does not fit is queued. The
  * others may wait for the broker, and pass no descriptors.
  */
 #pragma once
@@ -13,16 +13,16 @@
 /* The broker's end. */
 typedef struct {
     int fd;                     /* -1: closed */
-    GQueue waiting;             /* letters that the socket has no room for */
+    GQueue waiting;             /* of messages that the socket has no room for */
 } vmcMailbox;
 
 void vmcMailboxOpen(vmcMailbox *mailbox, int fd);
 void vmcMailboxClose(vmcMailbox *mailbox);
 
 /*
- * vmcMailboxPost: sends, or keeps, a message with @nfds descriptors, which are
- * the mailbox's from now on. vmcMailboxFlush sends what was kept; call it when
- * the socket is writable. Both return whether nothing is kept any more.
+ * vmcMailboxPost: sends, or queues, a message with @nfds descriptors, which are
+ * the mailbox's from now on. vmcMailboxFlush sends what was queued; call it
+ * when the socket is writable. Both return whether the queue is empty.
  */
 bool vmcMailboxPost(vmcMailbox *mailbox, const vmcIpcMessage *message, const int *fds,
                     unsigned int nfds);

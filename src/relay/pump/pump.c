@@ -67,10 +67,10 @@ static const pumpTraits kinds[VMC_PUMP_LAST] = {
     [VMC_PUMP_NULL] = { .halfClose = false },
 };
 
-typedef struct pump pump;
+typedef struct _pumpProcess pumpProcess;
 
 typedef struct {
-    pump *owner;
+    pumpProcess *owner;
     const pumpTraits *kind;
     vmcWatch guest;             /* the worker's socket */
     vmcWatch in;                /* the host side, -1 where there is nothing to read */
@@ -85,7 +85,7 @@ typedef struct {
     vmcTelnet telnet;
 } pumpConn;
 
-struct pump {
+struct _pumpProcess {
     vmcLoop *loop;
     vmcWatch mailbox;
     GQueue conns;               /* of pumpConn, oldest first */
@@ -122,15 +122,15 @@ bufferLen(const GByteArray *array)
 
 /* The log may fail: the channel goes on without. */
 static void
-logBytes(pump *p, const uint8_t *bytes, size_t len)
+logBytes(pumpProcess *pump, const uint8_t *bytes, size_t len)
 {
-    while (p->log >= 0 && len > 0) {
-        ssize_t n = write(p->log, bytes, len);
+    while (pump->log >= 0 && len > 0) {
+        ssize_t n = write(pump->log, bytes, len);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            vmcFdClose(&p->log);
+            vmcFdClose(&pump->log);
             return;
         }
         bytes += n;
@@ -187,13 +187,13 @@ writeFile(int fd, const uint8_t *bytes, size_t len)
 static ssize_t
 writeDatagram(int fd, const uint8_t *bytes, size_t len)
 {
-    size_t one = MIN(len, DATAGRAM_OUT);
+    size_t part = MIN(len, DATAGRAM_OUT);
     ssize_t n;
 
     do
-        n = write(fd, bytes, one);
+        n = write(fd, bytes, part);
     while (n < 0 && errno == EINTR);
-    return n < 0 && errno == EAGAIN ? -1 : (ssize_t)one;
+    return n < 0 && errno == EAGAIN ? -1 : (ssize_t)part;
 }
 
 static ssize_t
@@ -220,19 +220,19 @@ writeHost(pumpConn *conn, const uint8_t *bytes, size_t len)
 static void
 connFree(pumpConn *conn)
 {
-    pump *p = conn->owner;
+    pumpProcess *pump = conn->owner;
     vmcWatch *watches[] = { &conn->guest, &conn->in, &conn->out };
 
     for (size_t i = 0; i < G_N_ELEMENTS(watches); i++) {
         if (watches[i]->ready)
-            vmcLoopRemove(p->loop, watches[i]);
+            vmcLoopRemove(pump->loop, watches[i]);
         vmcFdClose(&watches[i]->fd);
     }
     g_clear_pointer(&conn->up, g_byte_array_unref);
     g_clear_pointer(&conn->down, g_byte_array_unref);
-    g_queue_remove(&p->conns, conn);
-    g_queue_remove(&p->again, conn);
-    vmcLoopDefer(p->loop, conn);
+    g_queue_remove(&pump->conns, conn);
+    g_queue_remove(&pump->again, conn);
+    vmcLoopDefer(pump->loop, conn);
 }
 
 /* Takes the guest's next bytes into the buffer. Returns whether something came. */
@@ -384,12 +384,12 @@ runLater(pumpConn *conn)
         g_queue_push_tail(again, conn);
 }
 
-static void startNext(pump *p);
+static void startNext(pumpProcess *pump);
 
 static void
 connRun(pumpConn *conn)
 {
-    pump *p = conn->owner;
+    pumpProcess *pump = conn->owner;
     int round = 0;
     bool moved = true;
 
@@ -406,7 +406,7 @@ connRun(pumpConn *conn)
     passEnds(conn);
     if (isDone(conn)) {
         connFree(conn);
-        startNext(p);
+        startNext(pump);
     } else if (moved) {
         runLater(conn);
     }
@@ -456,9 +456,9 @@ connStart(pumpConn *conn)
 
 /* The oldest; the others too unless they have to wait for it. */
 static void
-startNext(pump *p)
+startNext(pumpProcess *pump)
 {
-    pumpConn *conn = g_queue_peek_head(&p->conns);
+    pumpConn *conn = g_queue_peek_head(&pump->conns);
 
     if (conn && !conn->started)
         connStart(conn);
@@ -469,46 +469,46 @@ startNext(pump *p)
  * again: the oldest such connection gives way.
  */
 static void
-makeRoom(pump *p)
+makeRoom(pumpProcess *pump)
 {
-    GList *item = p->conns.head;
+    GList *item = pump->conns.head;
 
-    if (p->conns.length < CONNS_MAX)
+    if (pump->conns.length < CONNS_MAX)
         return;
     while (item && !((pumpConn *)item->data)->guestGone)
         item = item->next;
-    connFree(item ? item->data : p->conns.head->data);
-    startNext(p);
+    connFree(item ? item->data : pump->conns.head->data);
+    startNext(pump);
 }
 
 static void
-connNew(pump *p, vmcPumpKind kind, const int *fds, unsigned int nfds)
+connNew(pumpProcess *pump, vmcPumpKind kind, const int *fds, unsigned int nfds)
 {
     pumpConn *conn = g_new0(pumpConn, 1);
 
-    makeRoom(p);
-    conn->owner = p;
+    makeRoom(pump);
+    conn->owner = pump;
     conn->kind = &kinds[kind];
     conn->guest.fd = fds[0];
     conn->out.fd = nfds > 1 ? fds[1] : -1;
     conn->in.fd = nfds > 2 ? fds[2] : -1;
     conn->hostEnd = kind == VMC_PUMP_NULL;
     conn->telnet.server = kind == VMC_PUMP_TELNET_SERVER;
-    g_queue_push_tail(&p->conns, conn);
-    if (!conn->kind->alone || p->conns.length == 1)
+    g_queue_push_tail(&pump->conns, conn);
+    if (!conn->kind->alone || pump->conns.length == 1)
         connStart(conn);
 }
 
 /* The broker is gone: what the guest has sent may still flow out, for a while. */
 static void
-leave(pump *p)
+leave(pumpProcess *pump)
 {
-    if (p->leaving)
+    if (pump->leaving)
         return;
-    p->leaving = true;
-    p->leaveAt = g_get_monotonic_time() + LEAVE_US;
-    vmcLoopRemove(p->loop, &p->mailbox);
-    for (GList *item = p->conns.head; item; item = item->next) {
+    pump->leaving = true;
+    pump->leaveAt = g_get_monotonic_time() + LEAVE_US;
+    vmcLoopRemove(pump->loop, &pump->mailbox);
+    for (GList *item = pump->conns.head; item; item = item->next) {
         pumpConn *conn = item->data;
 
         conn->hostEnd = true;
@@ -520,27 +520,27 @@ leave(pump *p)
 static void
 mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
-    pump *p = opaque;
+    pumpProcess *pump = opaque;
     int fds[VMC_IPC_FDS];
     unsigned int nfds = 0;
     vmcIpcMessage message;
     int got;
 
-    while ((got = vmcMailboxTake(p->mailbox.fd, VMC_IPC_TO_PUMP, &message, fds, &nfds)) > 0) {
+    while ((got = vmcMailboxTake(pump->mailbox.fd, VMC_IPC_TO_PUMP, &message, fds, &nfds)) > 0) {
         if (message.type == VMC_IPC_BROKER_LOG)
-            p->log = fds[0];
+            pump->log = fds[0];
         else if (message.value < VMC_PUMP_LAST && nfds > 0)
-            connNew(p, message.value, fds, nfds);
+            connNew(pump, message.value, fds, nfds);
     }
     if (got < 0)
-        leave(p);
+        leave(pump);
 }
 
 static void
-runAgain(pump *p)
+runAgain(pumpProcess *pump)
 {
-    for (unsigned int n = p->again.length; n > 0; n--) {
-        pumpConn *conn = g_queue_pop_head(&p->again);
+    for (unsigned int n = pump->again.length; n > 0; n--) {
+        pumpConn *conn = g_queue_pop_head(&pump->again);
 
         if (conn)
             connRun(conn);
@@ -548,20 +548,20 @@ runAgain(pump *p)
 }
 
 static int64_t
-patience(const pump *p)
+patience(const pumpProcess *pump)
 {
-    if (p->again.length > 0)
+    if (pump->again.length > 0)
         return 0;
-    return p->leaving ? MAX(p->leaveAt - g_get_monotonic_time(), 0) : -1;
+    return pump->leaving ? MAX(pump->leaveAt - g_get_monotonic_time(), 0) : -1;
 }
 
 static void
-serve(pump *p)
+serve(pumpProcess *pump)
 {
-    while (!p->leaving || (p->conns.length > 0 && g_get_monotonic_time() < p->leaveAt)) {
-        if (vmcLoopTurn(p->loop, patience(p)) < 0)
+    while (!pump->leaving || (pump->conns.length > 0 && g_get_monotonic_time() < pump->leaveAt)) {
+        if (vmcLoopTurn(pump->loop, patience(pump)) < 0)
             return;
-        runAgain(p);
+        runAgain(pump);
     }
 }
 
@@ -581,15 +581,16 @@ static const vmcConfineCall calls[] = {
 int
 vmcPumpMain(void)
 {
-    pump p = { .mailbox.fd = VMC_CHILD_MAILBOX, .mailbox.ready = mailboxReady, .log = -1 };
+    pumpProcess pump = { .mailbox.fd = VMC_CHILD_MAILBOX, .mailbox.ready = mailboxReady,
+                         .log = -1 };
     vmcIpcMessage ready = { .type = VMC_IPC_CHILD_READY };
 
-    p.mailbox.opaque = &p;
-    if (vmcChildBegin("vmch-pump", false) < 0 || !(p.loop = vmcLoopNew()) ||
-        vmcLoopAdd(p.loop, &p.mailbox, EPOLLIN) < 0 ||
+    pump.mailbox.opaque = &pump;
+    if (vmcChildBegin("vmch-pump", false) < 0 || !(pump.loop = vmcLoopNew()) ||
+        vmcLoopAdd(pump.loop, &pump.mailbox, EPOLLIN) < 0 ||
         (ready.value = vmcConfine(calls, G_N_ELEMENTS(calls))) == 0)
         return EXIT_FAILURE;
-    vmcMailboxTell(p.mailbox.fd, &ready);
-    serve(&p);
+    vmcMailboxTell(pump.mailbox.fd, &ready);
+    serve(&pump);
     return EXIT_SUCCESS;
 }

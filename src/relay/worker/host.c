@@ -64,12 +64,12 @@ struct _vmcHost {
     bool peeks;                 /* peekOffset is what the kernel has */
     bool skips;                 /* no SO_PEEK_OFF */
     bool waits;                 /* for the host program to take what is in the way */
-    bool watchesRoom;
+    bool watchesWritable;
     bool gathers;               /* a unix socket: see sndbuf.h */
-    vmcSndbuf room;
+    vmcSndbuf sndbuf;
     size_t peekOffset;          /* where the kernel's next peek would start */
     bool drained;               /* the socket had no more when it was last read */
-    vmcInflight kept;           /* the first bytes in flight; the others are in the socket */
+    vmcInflight inflight;       /* the first bytes in flight; the others are in the socket */
 };
 
 static void
@@ -106,8 +106,8 @@ socketAttach(vmcHost *host)
     static const int wanted = SEND_BUFFER;
 
     setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
-    host->room.size = (size_t)socketOption(host, SO_SNDBUF);
-    vmcSndbufQueued(&host->room, 0);
+    host->sndbuf.size = (size_t)socketOption(host, SO_SNDBUF);
+    vmcSndbufQueued(&host->sndbuf, 0);
     host->gathers = socketOption(host, SO_DOMAIN) == AF_UNIX;
     host->watch.ready = socketReady;
     host->watch.opaque = host;
@@ -117,22 +117,22 @@ socketAttach(vmcHost *host)
 
 /* Asked for while there is room, the edge comes at once. */
 static void
-watchRoom(vmcHost *host, bool on)
+watchWritable(vmcHost *host, bool on)
 {
-    if (host->watchesRoom == on)
+    if (host->watchesWritable == on)
         return;
-    host->watchesRoom = on;
+    host->watchesWritable = on;
     vmcLoopChange(host->owner->loop, &host->watch, SOCKET_EVENTS | (on ? EPOLLOUT : 0));
 }
 
 static void
-askRoom(vmcHost *host)
+querySndbuf(vmcHost *host)
 {
     int queued = 0;
 
     if (ioctl(host->watch.fd, SIOCOUTQ, &queued) < 0)
         queued = INT_MAX;
-    vmcSndbufQueued(&host->room, (size_t)queued);
+    vmcSndbufQueued(&host->sndbuf, (size_t)queued);
 }
 
 /*
@@ -143,10 +143,10 @@ askRoom(vmcHost *host)
 static size_t
 socketRoom(vmcHost *host)
 {
-    if (host->room.free < host->room.size / 8 * 7)
-        askRoom(host);
-    watchRoom(host, host->waits || host->room.free < host->room.size / 2);
-    return host->gathers ? vmcSndbufPromise(&host->room) : host->room.free / 2;
+    if (host->sndbuf.free < host->sndbuf.size / 8 * 7)
+        querySndbuf(host);
+    watchWritable(host, host->waits || host->sndbuf.free < host->sndbuf.size / 2);
+    return host->gathers ? vmcSndbufPromise(&host->sndbuf) : host->sndbuf.free / 2;
 }
 
 static size_t
@@ -168,7 +168,7 @@ writeSome(vmcHost *host, const struct iovec *iov, int niov)
         n = writev(host->watch.fd, iov, niov);
     while (n < 0 && errno == EINTR);
     if (n > 0)
-        vmcSndbufWritten(&host->room, (size_t)n);
+        vmcSndbufWritten(&host->sndbuf, (size_t)n);
     return n < 0 && errno == EAGAIN ? 0 : n;
 }
 
@@ -176,10 +176,10 @@ writeSome(vmcHost *host, const struct iovec *iov, int niov)
 static bool
 isPieceTooSmall(vmcHost *host, size_t len)
 {
-    if (!host->gathers || vmcSndbufTakes(&host->room, len))
+    if (!host->gathers || vmcSndbufTakes(&host->sndbuf, len))
         return false;
-    askRoom(host);
-    return !vmcSndbufTakes(&host->room, len);
+    querySndbuf(host);
+    return !vmcSndbufTakes(&host->sndbuf, len);
 }
 
 static ssize_t
@@ -192,7 +192,7 @@ socketWrite(vmcHost *host, const struct iovec *iov, int niov)
         n = writeSome(host, iov, niov);
     host->waits = n >= 0 && (size_t)n < len;
     if (host->waits)
-        watchRoom(host, true);
+        watchWritable(host, true);
     return n;
 }
 
@@ -241,28 +241,28 @@ receive(vmcHost *host, struct iovec *iov, int niov)
 }
 
 /*
- * Keeps bytes up to @end, until one at @offset is there. Returns as recv(), 1
- * for no room. Less than was asked for is all that there was.
+ * Reads bytes up to @end into the queue, until it has the one at @offset. Returns as
+ * recv(); 1 also when the queue takes no more.
  */
 static ssize_t
-keep(vmcHost *host, size_t offset, size_t end)
+readAhead(vmcHost *host, size_t offset, size_t end)
 {
-    vmcInflightPool *pool = &host->owner->keptPool;
+    vmcInflightPool *pool = &host->owner->inflightPool;
     ssize_t n = 1;
 
-    while (host->kept.len <= offset && n > 0) {
+    while (host->inflight.len <= offset && n > 0) {
         struct iovec iov[2];
-        size_t wanted = MIN(end - host->kept.len, VMC_INFLIGHT_BLOCK);
-        int niov = vmcInflightRoom(&host->kept, pool, wanted, iov);
+        size_t wanted = MIN(end - host->inflight.len, VMC_INFLIGHT_BLOCK);
+        int niov = vmcInflightRoom(&host->inflight, pool, wanted, iov);
 
         if (niov == 0)
             break;
         n = receive(host, iov, niov);
         host->drained = n != 0 && n < (ssize_t)iovLength(iov, niov) && !host->ended;
-        vmcInflightAdd(&host->kept, n > 0 ? (size_t)n : 0);
+        vmcInflightAdd(&host->inflight, n > 0 ? (size_t)n : 0);
     }
-    if (host->kept.len == 0)
-        vmcInflightDrop(&host->kept, pool, 0);
+    if (host->inflight.len == 0)
+        vmcInflightDrop(&host->inflight, pool, 0);
     return n;
 }
 
@@ -310,25 +310,25 @@ socketPeek(vmcHost *host, size_t offset, void *buf, size_t len)
 {
     ssize_t n;
 
-    if (host->drained && offset >= host->kept.len)
+    if (host->drained && offset >= host->inflight.len)
         return 0;
-    n = keep(host, offset, offset + len);
-    if (host->kept.len > offset) {
-        len = MIN(len, host->kept.len - offset);
-        vmcInflightCopy(&host->kept, offset, buf, len);
+    n = readAhead(host, offset, offset + len);
+    if (host->inflight.len > offset) {
+        len = MIN(len, host->inflight.len - offset);
+        vmcInflightCopy(&host->inflight, offset, buf, len);
         return len;
     }
-    return n > 0 ? peekSocket(host, offset - host->kept.len, buf, len) : peeked(n);
+    return n > 0 ? peekSocket(host, offset - host->inflight.len, buf, len) : peeked(n);
 }
 
 static void
 socketConsume(vmcHost *host, size_t n)
 {
     static char dropped[65536];
-    size_t kept = MIN(n, host->kept.len);
+    size_t queued = MIN(n, host->inflight.len);
 
-    vmcInflightDrop(&host->kept, &host->owner->keptPool, kept);
-    for (n -= kept; n > 0;) {
+    vmcInflightDrop(&host->inflight, &host->owner->inflightPool, queued);
+    for (n -= queued; n > 0;) {
         struct iovec iov = { dropped, MIN(n, sizeof(dropped)) };
         ssize_t got = receive(host, &iov, 1);
 
@@ -517,7 +517,7 @@ vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
     if (reset && host->watch.fd >= 0)
         setsockopt(host->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     vmcFdClose(&host->watch.fd);
-    vmcInflightDrop(&host->kept, &hosts->keptPool, host->kept.len);
+    vmcInflightDrop(&host->inflight, &hosts->inflightPool, host->inflight.len);
     g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));
     vmcMailboxTell(hosts->mailbox, &closed);
     vmcLoopDefer(hosts->loop, host);

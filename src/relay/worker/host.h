@@ -24,7 +24,7 @@ typedef struct {
     int mailbox;                /* to the broker */
     GHashTable *hosts;          /* id → vmcHost, from the open to the close */
     uint32_t lastId;
-    vmcInflightPool keptPool;   /* memory for what is on its way to the guest */
+    vmcInflightPool inflightPool; /* memory for what is on its way to the guest */
 } vmcHosts;
 
 /* What the endpoint knows of a channel. */

@@ -32,14 +32,14 @@ blockOf(size_t at)
 }
 
 int
-vmcInflightRoom(vmcInflight *kept, vmcInflightPool *pool, size_t len, struct iovec iov[2])
+vmcInflightRoom(vmcInflight *queue, vmcInflightPool *pool, size_t len, struct iovec iov[2])
 {
-    size_t at = kept->start + kept->len;
+    size_t at = queue->start + queue->len;
     int n = 0;
 
-    len = MIN(len, VMC_INFLIGHT_MAX - kept->len);
+    len = MIN(len, VMC_INFLIGHT_MAX - queue->len);
     while (n < 2 && len > 0) {
-        uint8_t **block = &kept->blocks[blockOf(at)];
+        uint8_t **block = &queue->blocks[blockOf(at)];
         size_t part = MIN(len, VMC_INFLIGHT_BLOCK - at % VMC_INFLIGHT_BLOCK);
 
         if (!*block)
@@ -54,20 +54,20 @@ vmcInflightRoom(vmcInflight *kept, vmcInflightPool *pool, size_t len, struct iov
 }
 
 void
-vmcInflightAdd(vmcInflight *kept, size_t n)
+vmcInflightAdd(vmcInflight *queue, size_t n)
 {
-    kept->len += n;
+    queue->len += n;
 }
 
 void
-vmcInflightCopy(const vmcInflight *kept, size_t offset, uint8_t *buf, size_t len)
+vmcInflightCopy(const vmcInflight *queue, size_t offset, uint8_t *buf, size_t len)
 {
-    size_t at = kept->start + offset;
+    size_t at = queue->start + offset;
 
     while (len > 0) {
         size_t n = MIN(len, VMC_INFLIGHT_BLOCK - at % VMC_INFLIGHT_BLOCK);
 
-        memcpy(buf, kept->blocks[blockOf(at)] + at % VMC_INFLIGHT_BLOCK, n);
+        memcpy(buf, queue->blocks[blockOf(at)] + at % VMC_INFLIGHT_BLOCK, n);
         buf += n;
         at += n;
         len -= n;
@@ -75,32 +75,32 @@ vmcInflightCopy(const vmcInflight *kept, size_t offset, uint8_t *buf, size_t len
 }
 
 static void
-giveAll(vmcInflight *kept, vmcInflightPool *pool)
+giveAll(vmcInflight *queue, vmcInflightPool *pool)
 {
     for (unsigned int i = 0; i < VMC_INFLIGHT_BLOCKS; i++)
-        blockGive(pool, &kept->blocks[i]);
-    kept->start = 0;
+        blockGive(pool, &queue->blocks[i]);
+    queue->start = 0;
 }
 
 /* The last bytes may have come round into the block that the first ones leave. */
 void
-vmcInflightDrop(vmcInflight *kept, vmcInflightPool *pool, size_t n)
+vmcInflightDrop(vmcInflight *queue, vmcInflightPool *pool, size_t n)
 {
-    size_t passed = (kept->start % VMC_INFLIGHT_BLOCK + n) / VMC_INFLIGHT_BLOCK;
-    unsigned int first = blockOf(kept->start);
-    unsigned int last = blockOf(kept->start + kept->len - 1);
+    size_t passed = (queue->start % VMC_INFLIGHT_BLOCK + n) / VMC_INFLIGHT_BLOCK;
+    unsigned int first = blockOf(queue->start);
+    unsigned int last = blockOf(queue->start + queue->len - 1);
 
-    kept->start = (kept->start + n) % VMC_INFLIGHT_MAX;
-    kept->len -= n;
-    if (kept->len == 0) {
-        giveAll(kept, pool);
+    queue->start = (queue->start + n) % VMC_INFLIGHT_MAX;
+    queue->len -= n;
+    if (queue->len == 0) {
+        giveAll(queue, pool);
         return;
     }
     for (size_t i = 0; i < passed; i++) {
         unsigned int block = (unsigned int)((first + i) % VMC_INFLIGHT_BLOCKS);
 
         if (block != last)
-            blockGive(pool, &kept->blocks[block]);
+            blockGive(pool, &queue->blocks[block]);
     }
 }
 

@@ -31,17 +31,17 @@ typedef struct {
 
 /*
  * vmcInflightRoom: where the next @len bytes go; returns how many of @iov are filled
- * in, for less than @len when there is not as much room, and 0 for none. Nothing
- * is kept of them before vmcInflightAdd says how many came. @len is at most a block's.
+ * in, for less than @len when there is not as much room, and 0 for none. None of
+ * them is in the queue before vmcInflightAdd says how many came. @len is at most a block's.
  */
-int vmcInflightRoom(vmcInflight *kept, vmcInflightPool *pool, size_t len, struct iovec iov[2]);
-void vmcInflightAdd(vmcInflight *kept, size_t n);
+int vmcInflightRoom(vmcInflight *queue, vmcInflightPool *pool, size_t len, struct iovec iov[2]);
+void vmcInflightAdd(vmcInflight *queue, size_t n);
 
-/* vmcInflightCopy: copies @len bytes that start at @offset; all of them are kept. */
-void vmcInflightCopy(const vmcInflight *kept, size_t offset, uint8_t *buf, size_t len);
+/* vmcInflightCopy: copies @len bytes that start at @offset; all of them are there. */
+void vmcInflightCopy(const vmcInflight *queue, size_t offset, uint8_t *buf, size_t len);
 
-/* vmcInflightDrop: forgets the first @n bytes; as many are kept. An empty queue has no block. */
-void vmcInflightDrop(vmcInflight *kept, vmcInflightPool *pool, size_t n);
+/* vmcInflightDrop: forgets the first @n bytes, which are there. An empty queue has no block. */
+void vmcInflightDrop(vmcInflight *queue, vmcInflightPool *pool, size_t n);
 
 /* vmcInflightPoolTrim: frees what is spare. */
 void vmcInflightPoolTrim(vmcInflightPool *pool);

@@ -28,31 +28,31 @@ minus(size_t a, size_t b)
 }
 
 void
-vmcSndbufQueued(vmcSndbuf *room, size_t queued)
+vmcSndbufQueued(vmcSndbuf *sndbuf, size_t queued)
 {
-    room->free = minus(room->size, queued);
+    sndbuf->free = minus(sndbuf->size, queued);
 }
 
 size_t
-vmcSndbufPromise(vmcSndbuf *room)
+vmcSndbufPromise(vmcSndbuf *sndbuf)
 {
-    size_t bytes = capacity(minus(room->free, WASTE(room->size)));
+    size_t bytes = capacity(minus(sndbuf->free, WASTE(sndbuf->size)));
 
-    room->owed = MAX(room->owed, bytes);
+    sndbuf->owed = MAX(sndbuf->owed, bytes);
     return bytes;
 }
 
 /* Of a host program that has read all there is nothing to wait for. */
 bool
-vmcSndbufTakes(const vmcSndbuf *room, size_t len)
+vmcSndbufTakes(const vmcSndbuf *sndbuf, size_t len)
 {
-    return len >= VMC_SNDBUF_PIECE || room->free == room->size ||
-        capacity(minus(room->free, cost(len))) >= minus(room->owed, len);
+    return len >= VMC_SNDBUF_PIECE || sndbuf->free == sndbuf->size ||
+        capacity(minus(sndbuf->free, cost(len))) >= minus(sndbuf->owed, len);
 }
 
 void
-vmcSndbufWritten(vmcSndbuf *room, size_t len)
+vmcSndbufWritten(vmcSndbuf *sndbuf, size_t len)
 {
-    room->free = minus(room->free, len >= VMC_SNDBUF_PIECE ? len + len / 8 : cost(len));
-    room->owed = minus(room->owed, len);
+    sndbuf->free = minus(sndbuf->free, len >= VMC_SNDBUF_PIECE ? len + len / 8 : cost(len));
+    sndbuf->owed = minus(sndbuf->owed, len);
 }

@@ -21,16 +21,16 @@ typedef struct {
 } vmcSndbuf;
 
 /* vmcSndbufQueued: the kernel counts @queued for what is in the buffer (SIOCOUTQ). */
-void vmcSndbufQueued(vmcSndbuf *room, size_t queued);
+void vmcSndbufQueued(vmcSndbuf *sndbuf, size_t queued);
 
 /* vmcSndbufPromise: how many bytes may be promised, which are owed from then on. */
-size_t vmcSndbufPromise(vmcSndbuf *room);
+size_t vmcSndbufPromise(vmcSndbuf *sndbuf);
 
 /*
  * vmcSndbufTakes: whether to write @len bytes at once: what is owed finds room
  * after them too, or the buffer is empty.
  */
-bool vmcSndbufTakes(const vmcSndbuf *room, size_t len);
+bool vmcSndbufTakes(const vmcSndbuf *sndbuf, size_t len);
 
 /* vmcSndbufWritten: @len bytes were written at once. */
-void vmcSndbufWritten(vmcSndbuf *room, size_t len);
+void vmcSndbufWritten(vmcSndbuf *sndbuf, size_t len);

@@ -65,7 +65,7 @@ typedef struct {
     vmcEndpoint *endpoint;      /* NULL: the broker has not told its network yet */
     GHashTable *channels;       /* number → vmcHostChannel */
     vmcCounters *counters;      /* NULL: not told yet */
-    uint64_t told;              /* of the counters, when the mailbox was read last */
+    uint64_t channelMessages;   /* the counter, when the mailbox was read last */
     vmcCapture capture;
     GArray *known;              /* of knownConn: what a dead worker has left */
     unsigned int nextKnown;     /* of these, to be probed */
@@ -76,7 +76,7 @@ typedef struct {
     bool linkFull;              /* the endpoint waits for room in the link */
     vmcTime restAt;             /* when nothing will have happened for a while */
     bool over;                  /* QEMU or the broker is gone */
-} worker;
+} workerProcess;
 
 static vmcTime
 now(void)
@@ -90,15 +90,15 @@ now(void)
 static bool
 sendFrame(void *opaque, const struct iovec *iov, int niov)
 {
-    worker *w = opaque;
+    workerProcess *worker = opaque;
 
-    if (vmcLinkSend(w->link.fd, iov, niov)) {
-        vmcCaptureFrame(&w->capture, iov, niov);
+    if (vmcLinkSend(worker->link.fd, iov, niov)) {
+        vmcCaptureFrame(&worker->capture, iov, niov);
         return true;
     }
-    if (!w->linkFull)
-        vmcLoopChange(w->loop, &w->link, EPOLLIN | EPOLLOUT);
-    w->linkFull = true;
+    if (!worker->linkFull)
+        vmcLoopChange(worker->loop, &worker->link, EPOLLIN | EPOLLOUT);
+    worker->linkFull = true;
     return false;
 }
 
@@ -117,253 +117,258 @@ static void mailboxReady(void *opaque, uint32_t events);
 
 /* What the broker has said of channels comes before a frame that was sent after it. */
 static void
-hearBroker(worker *w)
+readChannelMessages(workerProcess *worker)
 {
-    uint64_t told = __atomic_load_n(&w->counters->told, __ATOMIC_ACQUIRE);
+    uint64_t posted = __atomic_load_n(&worker->counters->channelMessages, __ATOMIC_ACQUIRE);
 
-    if (told == w->told)
+    if (posted == worker->channelMessages)
         return;
-    w->told = told;
-    mailboxReady(w, EPOLLIN);
+    worker->channelMessages = posted;
+    mailboxReady(worker, EPOLLIN);
 }
 
 /* Returns whether more may wait. */
 static bool
-takeFrames(worker *w)
+takeFrames(workerProcess *worker)
 {
     static vmcLinkFrame frames[VMC_LINK_FRAMES];
-    int n = vmcLinkReceive(w->link.fd, frames);
+    int n = vmcLinkReceive(worker->link.fd, frames);
 
     if (n < 0)
-        w->over = true;
+        worker->over = true;
     if (n > 0)
-        hearBroker(w);
+        readChannelMessages(worker);
     for (int i = 0; i < n; i++) {
-        vmcCaptureFrame(&w->capture, &(struct iovec){ frames[i].bytes, frames[i].len }, 1);
-        vmcEndpointInput(w->endpoint, now(), frames[i].bytes, frames[i].len);
+        vmcCaptureFrame(&worker->capture, &(struct iovec){ frames[i].bytes, frames[i].len }, 1);
+        vmcEndpointInput(worker->endpoint, now(), frames[i].bytes, frames[i].len);
     }
     return n == VMC_LINK_FRAMES;
 }
 
 static void
-receiveFrames(worker *w)
+receiveFrames(workerProcess *worker)
 {
-    for (int i = 0; i < TAKES_A_TURN && takeFrames(w); i++)
+    for (int i = 0; i < TAKES_A_TURN && takeFrames(worker); i++)
         continue;
 }
 
 static void
 linkReady(void *opaque, uint32_t events)
 {
-    worker *w = opaque;
+    workerProcess *worker = opaque;
 
     if (events & EPOLLOUT) {
-        w->linkFull = false;
-        vmcLoopChange(w->loop, &w->link, EPOLLIN);
-        vmcEndpointLinkWritable(w->endpoint, now());
+        worker->linkFull = false;
+        vmcLoopChange(worker->loop, &worker->link, EPOLLIN);
+        vmcEndpointLinkWritable(worker->endpoint, now());
     }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        receiveFrames(w);
+        receiveFrames(worker);
 }
 
 /* Each has had its probes, or the last round has not been read and is no round. */
 static bool
-isProbed(worker *w)
+isProbed(workerProcess *worker)
 {
     vmcIpcMessage probed = { .type = VMC_IPC_WORKER_PROBED };
 
-    w->probes += w->probed && !vmcLinkBusy(w->link.fd);
-    if (w->probes < PROBES)
+    worker->probes += worker->probed && !vmcLinkBusy(worker->link.fd);
+    if (worker->probes < PROBES)
         return false;
-    g_array_set_size(w->known, 0);
-    vmcMailboxTell(w->mailbox.fd, &probed);
+    g_array_set_size(worker->known, 0);
+    vmcMailboxTell(worker->mailbox.fd, &probed);
     return true;
 }
 
 /* Connections of our predecessor: the guest hears that they are over. */
 static void
-probeKnown(worker *w, vmcTime at)
+probeKnown(workerProcess *worker, vmcTime at)
 {
     unsigned int end;
 
-    if (w->known->len == 0 || at < w->probeAt || (w->nextKnown == 0 && isProbed(w)))
+    if (worker->known->len == 0 || at < worker->probeAt ||
+        (worker->nextKnown == 0 && isProbed(worker)))
         return;
-    w->probeAt = at + PROBE_PAUSE;
-    if (vmcLinkBusy(w->link.fd))
+    worker->probeAt = at + PROBE_PAUSE;
+    if (vmcLinkBusy(worker->link.fd))
         return;
-    end = MIN(w->nextKnown + PROBES_A_TURN, w->known->len);
-    for (; w->nextKnown < end; w->nextKnown++) {
-        const knownConn *known = &g_array_index(w->known, knownConn, w->nextKnown);
+    end = MIN(worker->nextKnown + PROBES_A_TURN, worker->known->len);
+    for (; worker->nextKnown < end; worker->nextKnown++) {
+        const knownConn *known = &g_array_index(worker->known, knownConn, worker->nextKnown);
 
-        if (!vmcEndpointProbe(w->endpoint, &known->tuple, known->mac))
+        if (!vmcEndpointProbe(worker->endpoint, &known->tuple, known->mac))
             return;
     }
-    if (end < w->known->len)
+    if (end < worker->known->len)
         return;
-    w->probed = true;
-    w->nextKnown = 0;
-    w->probeAt = at + PROBE_INTERVAL;
+    worker->probed = true;
+    worker->nextKnown = 0;
+    worker->probeAt = at + PROBE_INTERVAL;
 }
 
 /* When the loop has something to do by itself. */
 static vmcTime
-nextDue(worker *w, vmcTime at)
+nextDue(workerProcess *worker, vmcTime at)
 {
     vmcTime next;
 
-    if (!w->serving)
+    if (!worker->serving)
         return VMC_TIME_NEVER;
-    probeKnown(w, at);
-    vmcEndpointFlush(w->endpoint, at);
-    next = vmcEndpointNextTimer(w->endpoint);
+    probeKnown(worker, at);
+    vmcEndpointFlush(worker->endpoint, at);
+    next = vmcEndpointNextTimer(worker->endpoint);
     if (next <= at)
-        next = vmcEndpointTimer(w->endpoint, at, vmcLinkBusy(w->link.fd));
+        next = vmcEndpointTimer(worker->endpoint, at, vmcLinkBusy(worker->link.fd));
     /* With a full link its room is what is waited for. */
-    return w->known->len > 0 && !w->linkFull ? MIN(next, w->probeAt) : next;
+    return worker->known->len > 0 && !worker->linkFull ? MIN(next, worker->probeAt) : next;
 }
 
 static bool
-toldNetwork(worker *w, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
+handleNetwork(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
 {
-    if (w->endpoint)
+    if (worker->endpoint)
         return false;
-    w->config.guest.s_addr = message->peer;
-    w->config.prefix = message->id;
-    w->config.mtu = message->value;
-    w->endpoint = w->hosts.endpoint = vmcEndpointNew(&w->config, &endpointOps, w);
+    worker->config.guest.s_addr = message->peer;
+    worker->config.prefix = message->id;
+    worker->config.mtu = message->value;
+    worker->endpoint = vmcEndpointNew(&worker->config, &endpointOps, worker);
+    worker->hosts.endpoint = worker->endpoint;
     return true;
 }
 
 static bool
-toldTally(worker *w, const vmcIpcMessage *message G_GNUC_UNUSED, int fd)
+handleCounters(workerProcess *worker, const vmcIpcMessage *message G_GNUC_UNUSED, int fd)
 {
-    if (w->counters)
+    if (worker->counters)
         return false;
-    w->counters = vmcCountersMap(fd);
+    worker->counters = vmcCountersMap(fd);
     close(fd);
-    return w->counters != NULL;
+    return worker->counters != NULL;
 }
 
 static bool
-toldChannel(worker *w, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
+handleChannel(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
 {
     struct in_addr address = { .s_addr = message->address };
     vmcHostChannel *channel;
 
-    if (!w->counters || message->channel >= VMC_NIC_CHANNELS_MAX)
+    if (!worker->counters || message->channel >= VMC_NIC_CHANNELS_MAX)
         return false;
     channel = g_new0(vmcHostChannel, 1);
-    channel->hosts = &w->hosts;
+    channel->hosts = &worker->hosts;
     channel->number = message->channel;
-    channel->counters = &w->counters->channels[message->channel];
-    g_hash_table_insert(w->channels, GUINT_TO_POINTER(channel->number), channel);
-    return vmcEndpointAddChannel(w->endpoint, address, message->port, channel) == 0;
+    channel->counters = &worker->counters->channels[message->channel];
+    g_hash_table_insert(worker->channels, GUINT_TO_POINTER(channel->number), channel);
+    return vmcEndpointAddChannel(worker->endpoint, address, message->port, channel) == 0;
 }
 
 /* Each of its connections is closed, which the broker so hears first. */
 static bool
-toldRemove(worker *w, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
+handleRemove(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
 {
     vmcIpcMessage removed = { .type = VMC_IPC_WORKER_REMOVED, .channel = message->channel };
-    vmcHostChannel *channel = g_hash_table_lookup(w->channels, GUINT_TO_POINTER(message->channel));
+    vmcHostChannel *channel;
 
+    channel = g_hash_table_lookup(worker->channels, GUINT_TO_POINTER(message->channel));
     if (!channel)
         return false;
-    vmcEndpointRemoveChannel(w->endpoint, now(), channel);
-    g_hash_table_remove(w->channels, GUINT_TO_POINTER(message->channel));
-    vmcMailboxTell(w->mailbox.fd, &removed);
+    vmcEndpointRemoveChannel(worker->endpoint, now(), channel);
+    g_hash_table_remove(worker->channels, GUINT_TO_POINTER(message->channel));
+    vmcMailboxTell(worker->mailbox.fd, &removed);
     return true;
 }
 
 static bool
-toldCapture(worker *w, const vmcIpcMessage *message G_GNUC_UNUSED, int fd)
+handleCapture(workerProcess *worker, const vmcIpcMessage *message G_GNUC_UNUSED, int fd)
 {
-    vmcCaptureSet(&w->capture, fd);
+    vmcCaptureSet(&worker->capture, fd);
     return true;
 }
 
 static bool
-toldKnown(worker *w, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
+handleKnown(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
 {
     knownConn known;
 
     vmcIpcGetTuple(message, &known.tuple);
     memcpy(known.mac, message->mac, sizeof(known.mac));
-    g_array_append_val(w->known, known);
+    g_array_append_val(worker->known, known);
     return true;
 }
 
 static bool
-toldServe(worker *w, const vmcIpcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
+handleServe(workerProcess *worker, const vmcIpcMessage *message G_GNUC_UNUSED, int fd G_GNUC_UNUSED)
 {
-    if (w->serving)
+    if (worker->serving)
         return false;
-    w->serving = true;
-    w->probeAt = now();
-    return vmcLoopAdd(w->loop, &w->link, EPOLLIN) == 0;
+    worker->serving = true;
+    worker->probeAt = now();
+    return vmcLoopAdd(worker->loop, &worker->link, EPOLLIN) == 0;
 }
 
 static bool
-toldAnswer(worker *w, const vmcIpcMessage *message, int fd)
+handleAnswer(workerProcess *worker, const vmcIpcMessage *message, int fd)
 {
-    vmcHostsAnswer(&w->hosts, message, fd);
+    vmcHostsAnswer(&worker->hosts, message, fd);
     return true;
 }
 
 /* What is done with each message; the rest is not for us. */
-static bool (*const told[VMC_IPC_LAST])(worker *w, const vmcIpcMessage *message, int fd) = {
-    [VMC_IPC_BROKER_NETWORK] = toldNetwork,
-    [VMC_IPC_BROKER_COUNTERS] = toldTally,
-    [VMC_IPC_BROKER_CHANNEL] = toldChannel,
-    [VMC_IPC_BROKER_REMOVE] = toldRemove,
-    [VMC_IPC_BROKER_KNOWN] = toldKnown,
-    [VMC_IPC_BROKER_SERVE] = toldServe,
-    [VMC_IPC_BROKER_OPENED] = toldAnswer,
-    [VMC_IPC_BROKER_NULL] = toldAnswer,
-    [VMC_IPC_BROKER_ACCEPTING] = toldAnswer,
-    [VMC_IPC_BROKER_REFUSED] = toldAnswer,
-    [VMC_IPC_BROKER_CAPTURE] = toldCapture,
+static bool (*const handlers[VMC_IPC_LAST])(workerProcess *worker, const vmcIpcMessage *message,
+                                            int fd) = {
+    [VMC_IPC_BROKER_NETWORK] = handleNetwork,
+    [VMC_IPC_BROKER_COUNTERS] = handleCounters,
+    [VMC_IPC_BROKER_CHANNEL] = handleChannel,
+    [VMC_IPC_BROKER_REMOVE] = handleRemove,
+    [VMC_IPC_BROKER_KNOWN] = handleKnown,
+    [VMC_IPC_BROKER_SERVE] = handleServe,
+    [VMC_IPC_BROKER_OPENED] = handleAnswer,
+    [VMC_IPC_BROKER_NULL] = handleAnswer,
+    [VMC_IPC_BROKER_ACCEPTING] = handleAnswer,
+    [VMC_IPC_BROKER_REFUSED] = handleAnswer,
+    [VMC_IPC_BROKER_CAPTURE] = handleCapture,
 };
 
 static void
 mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
-    worker *w = opaque;
+    workerProcess *worker = opaque;
     int fds[VMC_IPC_FDS];
     unsigned int nfds = 0;
     vmcIpcMessage message;
     int got;
 
-    while ((got = vmcMailboxTake(w->mailbox.fd, VMC_IPC_TO_WORKER, &message, fds,
+    while ((got = vmcMailboxTake(worker->mailbox.fd, VMC_IPC_TO_WORKER, &message, fds,
                                  &nfds)) > 0) {
-        if ((!w->endpoint && message.type != VMC_IPC_BROKER_NETWORK) ||
-            !told[message.type](w, &message, nfds > 0 ? fds[0] : -1))
-            w->over = true;
+        if ((!worker->endpoint && message.type != VMC_IPC_BROKER_NETWORK) ||
+            !handlers[message.type](worker, &message, nfds > 0 ? fds[0] : -1))
+            worker->over = true;
     }
     if (got < 0)
-        w->over = true;
+        worker->over = true;
 }
 
 static int
-prepare(worker *w)
+prepare(workerProcess *worker)
 {
     static const uint8_t mac[VMC_MAC_LEN] = OUR_MAC;
 
-    memcpy(w->config.mac, mac, sizeof(mac));
-    w->channels = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    w->capture.fd = -1;
-    w->known = g_array_new(FALSE, FALSE, sizeof(knownConn));
-    w->loop = w->hosts.loop = vmcLoopNew();
-    w->hosts.hosts = g_hash_table_new(NULL, NULL);
-    w->hosts.mailbox = VMC_CHILD_MAILBOX;
-    w->hosts.now = now;
-    w->link = (vmcWatch){ VMC_CHILD_LINK, linkReady, w };
-    w->mailbox = (vmcWatch){ VMC_CHILD_MAILBOX, mailboxReady, w };
-    if (!w->loop || vmcLinkCheck(VMC_CHILD_LINK) < 0 ||
+    memcpy(worker->config.mac, mac, sizeof(mac));
+    worker->channels = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    worker->capture.fd = -1;
+    worker->known = g_array_new(FALSE, FALSE, sizeof(knownConn));
+    worker->loop = worker->hosts.loop = vmcLoopNew();
+    worker->hosts.hosts = g_hash_table_new(NULL, NULL);
+    worker->hosts.mailbox = VMC_CHILD_MAILBOX;
+    worker->hosts.now = now;
+    worker->link = (vmcWatch){ VMC_CHILD_LINK, linkReady, worker };
+    worker->mailbox = (vmcWatch){ VMC_CHILD_MAILBOX, mailboxReady, worker };
+    if (!worker->loop || vmcLinkCheck(VMC_CHILD_LINK) < 0 ||
         fcntl(VMC_CHILD_LINK, F_SETFL, O_NONBLOCK) < 0 ||
-        getrandom(w->config.secret, sizeof(w->config.secret), 0) != sizeof(w->config.secret))
+        getrandom(worker->config.secret, sizeof(worker->config.secret), 0) !=
+            sizeof(worker->config.secret))
         return -1;
-    return vmcLoopAdd(w->loop, &w->mailbox, EPOLLIN);
+    return vmcLoopAdd(worker->loop, &worker->mailbox, EPOLLIN);
 }
 
 /*
@@ -371,36 +376,36 @@ prepare(worker *w)
  * been done before it is given back, once.
  */
 static void
-restLater(worker *w, vmcTime at, bool busy)
+restLater(workerProcess *worker, vmcTime at, bool busy)
 {
     if (busy) {
-        w->restAt = at + REST_DELAY;
-    } else if (at >= w->restAt) {
-        w->restAt = VMC_TIME_NEVER;
-        vmcInflightPoolTrim(&w->hosts.keptPool);
+        worker->restAt = at + REST_DELAY;
+    } else if (at >= worker->restAt) {
+        worker->restAt = VMC_TIME_NEVER;
+        vmcInflightPoolTrim(&worker->hosts.inflightPool);
         malloc_trim(0);
         vmcChildForget();
     }
 }
 
 static void
-serve(worker *w)
+serve(workerProcess *worker)
 {
     int events = 1;
 
-    while (!w->over) {
+    while (!worker->over) {
         vmcTime start = now();
-        vmcTime next = nextDue(w, start);
+        vmcTime next = nextDue(worker, start);
 
-        restLater(w, start, events > 0);
-        next = MIN(next, w->restAt);
-        events = vmcLoopTurn(w->loop, next == VMC_TIME_NEVER ? -1 : MAX(next - start, 0));
+        restLater(worker, start, events > 0);
+        next = MIN(next, worker->restAt);
+        events = vmcLoopTurn(worker->loop, next == VMC_TIME_NEVER ? -1 : MAX(next - start, 0));
         if (events < 0)
             return;
     }
     /* What QEMU had sent before it died is in; the host sides get it. */
-    if (w->endpoint)
-        vmcEndpointFlush(w->endpoint, now());
+    if (worker->endpoint)
+        vmcEndpointFlush(worker->endpoint, now());
 }
 
 /*
@@ -429,14 +434,14 @@ static const vmcConfineCall calls[] = {
 int
 vmcWorkerMain(void)
 {
-    static worker w;
+    static workerProcess worker;
     vmcIpcMessage ready = { .type = VMC_IPC_CHILD_READY };
 
-    if (vmcChildBegin("vmch-worker", true) < 0 || prepare(&w) < 0 ||
+    if (vmcChildBegin("vmch-worker", true) < 0 || prepare(&worker) < 0 ||
         (ready.value = vmcConfine(calls, G_N_ELEMENTS(calls))) == 0)
         return EXIT_FAILURE;
-    vmcMailboxTell(w.mailbox.fd, &ready);
-    serve(&w);
+    vmcMailboxTell(worker.mailbox.fd, &ready);
+    serve(&worker);
     /* The host sides see an end of file, as from any program that ends. */
     return EXIT_SUCCESS;
 }
