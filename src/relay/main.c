@@ -11,10 +11,10 @@
  * QEMU closes the other end of the link, which is how QEMU's death looks,
  * however it dies.
  *
- * That child is the broker (broker.c). It opens host sides (source*.c) and
- * keeps the link, and starts, by a fresh exec of this program, who touches the
- * bytes: one worker (worker.c), which speaks the guest's protocols (endpoint.c
- * and what it includes, which is pure) and moves bytes between the link and
+ * That child is the broker (broker.c). It opens host sides (broker/sources) and
+ * keeps the link. The processes that touch the bytes it starts by a fresh exec of
+ * this program (supervised.c): one worker (worker.c), which speaks the guest's
+ * protocols (src/endpoint, which is pure) and moves bytes between the link and
  * sockets (host.c); and a pump (pump.c) for each channel whose host side is no
  * plain socket. They are confined (confine.c) and talk in messages (ipc.c,
  * mailbox.c).
@@ -92,7 +92,7 @@ help(void)
          "  --version      show the version and exit");
 }
 
-/* What the starter may want to know; then it hears no more of us. */
+/* Says what the starter may want to know, and lets go of its stderr. */
 static int
 tellStarter(const vmcBroker *broker, const vmcRelayOptions *options, int readyFd,
             unsigned int layers)

@@ -2,11 +2,11 @@
 /*
  * The broker: see broker.h.
  *
- * The worker may be the guest's by now. So each message of its is checked: its
- * form by ipc.c, and against what is known of the worker by conntable.c. One
- * that is not in order costs the worker its life; its successor starts from
- * nothing but the channels and the 4-tuples of its connections, which it probes
- * so that the guest ends them.
+ * The guest may have taken the worker over. So each message from it is checked:
+ * its form by ipc.c, and against what is known of the worker by conntable.c. A
+ * worker that sends one that is not in order is killed. Its successor gets only
+ * the channels and the 4-tuples of the connections, which it probes so that the
+ * guest ends them.
  */
 #include <config.h>
 
@@ -33,14 +33,14 @@
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
-/* Answers that a worker may leave unread, with the descriptors beside them. */
+/* Messages that a worker may leave unread, with the descriptors beside them. */
 #define UNREAD_MAX (VMC_CONNTABLE_KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
 
-/* How long a worker that fails waits for its successor, in microseconds. */
+/* How long after a worker that failed its successor starts, in microseconds. */
 #define RESTART_MIN (100 * G_TIME_SPAN_MILLISECOND)
 #define RESTART_MAX (10 * G_TIME_SPAN_SECOND)
 
-/* For the worker's last words, when QEMU is gone. */
+/* How long the worker may still pass on what it has, when QEMU is gone. */
 #define LEAVE_MS 300
 
 #define READY_MS 10000
@@ -84,7 +84,7 @@ workerAnswer(vmcBroker *broker, uint32_t id, vmcIpcType type, int fd)
     workerPost(broker, &answer, fd);
 }
 
-/* Tells who listens what became of a connection that the worker had asked for. */
+/* Sends the control socket's clients an event of a connection that the worker asked for. */
 static void
 sendEvent(vmcBroker *broker, const vmcBrokerChannel *channel, const vmcIpcMessage *message,
           const char *event)
@@ -108,7 +108,7 @@ channelRefused(vmcBroker *broker, vmcBrokerChannel *channel, const vmcIpcMessage
     sendEvent(broker, channel, message, "VMCHANNEL_REFUSED");
 }
 
-/* The guest's connect is answered, by a host program or in its place. */
+/* The guest's connect is answered, whether a host program is there or will come later. */
 static void
 connOpened(brokerConn *conn)
 {
@@ -133,7 +133,7 @@ connFree(gpointer opaque)
     g_free(conn);
 }
 
-/* A host side has come for one who waited, or never will. */
+/* The host side that a connection waited for is there; or, with @fd -1, will not come. */
 static void
 sourceAnswered(void *opaque, int fd)
 {
@@ -147,7 +147,7 @@ sourceAnswered(void *opaque, int fd)
                  fd >= 0 ? VMC_IPC_BROKER_OPENED : VMC_IPC_BROKER_REFUSED, fd);
 }
 
-/* What the worker hears at once; DIALLING: nothing yet. */
+/* What the worker is answered at once; VMC_IPC_LAST: nothing yet. */
 static const vmcIpcType answers[] = {
     [VMC_SOURCE_DONE] = VMC_IPC_BROKER_OPENED,
     [VMC_SOURCE_REFUSED] = VMC_IPC_BROKER_REFUSED,
@@ -202,7 +202,7 @@ workerCloses(vmcBroker *broker, const vmcIpcMessage *message)
     return vmcConntableClose(broker->conntable, message->id);
 }
 
-/* The list may have been long, and so what was said of it. */
+/* There was a message for each connection, maybe many: their memory is given back. */
 static bool
 workerProbed(vmcBroker *broker, const vmcIpcMessage *message G_GNUC_UNUSED)
 {
@@ -224,7 +224,7 @@ static bool (*const handlers[VMC_IPC_LAST])(vmcBroker *broker, const vmcIpcMessa
     [VMC_IPC_WORKER_REMOVED] = workerRemoved,
 };
 
-/* False: the worker is out of order. */
+/* False: the worker had no right to send it, or reads no answers, and is killed. */
 static bool
 workerSentMessage(void *opaque, const vmcIpcMessage *message)
 {
@@ -281,7 +281,7 @@ stopServing(void *opaque, uint32_t events G_GNUC_UNUSED)
     broker->over = true;
 }
 
-/* Signals that would end us: as events, so that our sockets are removed. */
+/* Signals that would kill the broker are taken as events, so that it removes its sockets. */
 static int
 watchSignals(vmcBroker *broker)
 {
@@ -302,7 +302,7 @@ watchSignals(vmcBroker *broker)
     return vmcLoopAdd(broker->loop, &broker->signals, EPOLLIN);
 }
 
-/* Its bytes are the worker's; that it has ended shows without reading any. */
+/* The worker reads the link. The broker only watches for its end, which needs no reading. */
 static int
 watchLink(vmcBroker *broker)
 {
@@ -314,7 +314,7 @@ watchLink(vmcBroker *broker)
     return vmcLoopAdd(broker->loop, &broker->link, 0);
 }
 
-/* Each connection is a descriptor of the worker's, and there may be many. */
+/* The worker inherits the limit, and needs a descriptor for each connection. */
 static void
 raiseLimit(void)
 {
@@ -349,7 +349,7 @@ prepare(vmcBroker *broker, const int keep[2])
                                       broker->worker);
     if (vmcSupervisedStart(broker->worker) < 0)
         return -1;
-    /* The guest can do without, where nobody may write to the folder. */
+    /* Where the folder cannot be written to, the guest runs without a control socket. */
     broker->control = vmcControlSocketNew(broker->loop, broker->guestName, &vmcCommandsOps,
                                           broker->commands);
     if (!broker->control)
@@ -441,8 +441,8 @@ vmcBrokerServe(vmcBroker *broker)
         else if (vmcLoopTurn(broker->loop, delay) < 0)
             break;
     }
-    /* The next guest of that name may be about to start. */
+    /* Another guest of that name may start now, and needs the socket's path. */
     g_clear_pointer(&broker->control, vmcControlSocketFree);
-    /* The worker sees QEMU's end too, and what QEMU had sent before it. */
+    /* The worker also sees QEMU's end, but first what QEMU had sent before. */
     vmcSupervisedWait(broker->worker, LEAVE_MS);
 }

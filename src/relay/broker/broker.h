@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The broker: the process that has the guest's channels opened and keeps the
- * link, and never reads a guest byte. What reads them is its worker, which it
- * watches, answers within limits, and replaces when it dies.
+ * The broker: the process that opens the host sides of the guest's channels and
+ * keeps the link. It never reads a guest byte: its worker does, which it watches,
+ * answers within limits, and replaces when it dies.
  */
 #pragma once
 
@@ -36,5 +36,5 @@ const char *vmcBrokerReport(const vmcBroker *broker, unsigned int number);
 /* vmcBrokerWithoutControl: why there is no control socket, or NULL: there is. */
 const char *vmcBrokerWithoutControl(const vmcBroker *broker);
 
-/* vmcBrokerServe: returns when QEMU is gone or we were told to go. */
+/* vmcBrokerServe: returns when QEMU is gone, or at a signal that asks for that. */
 void vmcBrokerServe(vmcBroker *broker);

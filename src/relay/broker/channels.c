@@ -84,7 +84,7 @@ vmcChannelsCountersFd(const vmcChannels *channels)
     return channels->countersFd;
 }
 
-/* It has a host side already, and gets a number: false with an error. */
+/* Gives @channel, whose host side is ready, a number. Returns false with an error. */
 static bool
 number(vmcChannels *channels, vmcBrokerChannel *channel)
 {
@@ -129,7 +129,7 @@ vmcChannelsAdd(vmcChannels *channels, const vmcChannel *def, const int keep[2])
     return NULL;
 }
 
-/* What is known of those at start by whoever wrote the command line. */
+/* qemu-vmchannel has checked these for channels given at start. */
 static int
 checkLive(const vmcChannels *channels, const vmcChannel *def)
 {
@@ -169,7 +169,7 @@ vmcChannelsAddLive(vmcChannels *channels, vmcChannel *def)
 void
 vmcChannelsRemove(vmcChannels *channels, vmcBrokerChannel *channel)
 {
-    /* Its connections first: they are the source's. */
+    /* Its connections end first, since they use the source. */
     vmcConntableRemoveChannel(channels->conntable, channel->number);
     channels->slots->pdata[channel->number] = NULL;
     vmcSourceFree(channel->source);
@@ -201,7 +201,7 @@ vmcChannelsFind(const vmcChannels *channels, const char *address, uint16_t port)
     return NULL;
 }
 
-/* Our own words may hold a path of any bytes; JSON has none but UTF-8. */
+/* A value may have a path of any bytes in it; JSON allows only UTF-8. */
 static struct json_object *
 textNew(const char *text)
 {

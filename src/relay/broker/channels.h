@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The channels of one guest, as the broker has them: each with the number by
- * which the worker knows it, its host side, and what is known of its use.
+ * which the worker knows it, its host side, and how it has been used.
  */
 #pragma once
 

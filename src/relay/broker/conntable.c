@@ -23,7 +23,7 @@ typedef struct {
 typedef enum {
     CHANNEL_NONE,               /* the number is free */
     CHANNEL_THERE,
-    CHANNEL_REMOVED,            /* the worker may not have heard */
+    CHANNEL_REMOVED,            /* the worker may not know yet */
 } channelState;
 
 typedef struct {
@@ -87,7 +87,7 @@ isAt(const tableChannel *channel, uint32_t address, uint16_t port)
     return channel->message.address == address && channel->message.port == port;
 }
 
-/* A number that is free; one more than there may be, when none is. */
+/* The lowest number that is free; VMC_NIC_CHANNELS_MAX when none is. */
 static uint32_t
 freeNumber(const vmcConntable *table)
 {
@@ -230,7 +230,7 @@ vmcConntableTell(const vmcConntable *table,
         if (channelAt(table, i)->state == CHANNEL_THERE)
             tell(opaque, &channelAt(table, i)->message);
     }
-    /* The guest is likelier to have the latest still. */
+    /* The latest first: it is more probable that the guest still has those. */
     for (unsigned int i = table->known->len; i > 0; i--)
         tell(opaque, &g_array_index(table->known, vmcIpcMessage, i - 1));
 }

@@ -31,8 +31,8 @@ void vmcConntableFree(vmcConntable *table);
  * order), or when there are VMC_NIC_CHANNELS_MAX.
  * vmcConntableRemoveChannel: its connections are over, and address and port free.
  * Its number is not: the worker may just have asked for it, and is refused.
- * vmcConntableRemoved: the worker has heard, the number is free. Returns false
- * when it had nothing to hear, or has not closed what it had opened.
+ * vmcConntableRemoved: the worker knows, the number is free. Returns false when the
+ * channel was not removed, or the worker has not closed its connections.
  */
 bool vmcConntableAddChannel(vmcConntable *table, struct in_addr address, uint16_t port,
                             uint32_t *number);
@@ -55,8 +55,8 @@ unsigned int vmcConntableCount(const vmcConntable *table);
 
 /*
  * vmcConntableWorkerEnded: its connections are over, and known to its successor:
- * beyond the limit the oldest are forgotten. Nobody needs to hear of removed
- * channels any more.
+ * beyond the limit the oldest are forgotten. The numbers of removed channels
+ * are free.
  * vmcConntableProbed: it has probed all that it was told.
  * vmcConntableTell: calls @tell with each message that a successor must have: the
  * channels first, then the connections, the latest before the others.

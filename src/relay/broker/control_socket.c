@@ -122,7 +122,7 @@ flush(controlClient *client)
         ssize_t n = sendSome(client->watch.fd, line);
 
         if (n < 0)
-            return;             /* no room; or it is gone, which its end tells */
+            return;             /* no room, or the client is gone: EPOLLHUP comes */
         line->sent += (size_t)n;
         client->unread -= (size_t)n;
         if (line->sent < line->len)
@@ -151,7 +151,7 @@ postEvent(controlClient *client, const char *name, struct json_object *data)
     post(client, vmcControlEventLine(name, data, g_get_real_time()), -1);
 }
 
-/* What was lost is told where it is missing, once there is room again. */
+/* Says how many events were lost, once there is room again, before the next one. */
 static void
 tellLost(controlClient *client)
 {
@@ -165,7 +165,7 @@ tellLost(controlClient *client)
     postEvent(client, "VMCHANNEL_EVENTS_LOST", data);
 }
 
-/* Has the session do what has come, as long as the client reads its answers. */
+/* Lets the session execute what has come, as long as the client reads its answers. */
 static void
 obey(controlClient *client)
 {
@@ -183,7 +183,7 @@ obey(controlClient *client)
     }
 }
 
-/* Waits for what can go on: its reading, or what it has to say. */
+/* Waits until the client reads, or sends more, whichever can be used now. */
 static void
 watch(controlClient *client)
 {
@@ -221,7 +221,7 @@ clientReady(void *opaque, uint32_t events)
         goOn(client);
 }
 
-/* One client too many: it hears why. */
+/* Tells one client too many why it is not served. */
 static void
 turnAway(int fd)
 {
@@ -251,7 +251,7 @@ clientNew(vmcControlSocket *control, int fd)
     goOn(client);
 }
 
-/* Edge-triggered: where no descriptor is to be had, the next client asks again. */
+/* Edge-triggered: when no descriptor is free, it is tried again with the next client. */
 static void
 listenerReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
@@ -267,8 +267,8 @@ listenerReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 }
 
 /*
- * Listens at a name of its own first, then puts that in the place of @path:
- * whoever has a guest's name last has its socket, and none is ever missing.
+ * Listens at a temporary name first, then renames that to @path: the last relay
+ * that was started for a guest's name has the socket, and there always is one.
  */
 static int
 listenAt(vmcControlSocket *control)

@@ -2,7 +2,7 @@
 /*
  * The control socket: listens, and moves lines between clients and their
  * sessions (monitor.h). Waits for no client: one that does not read is not
- * read from, and loses events, which it is told the number of.
+ * read from, and loses events; later it is told how many.
  */
 #pragma once
 

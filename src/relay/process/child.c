@@ -114,7 +114,7 @@ vmcChildBegin(const char *name, bool dies)
     return vmcLinkCheck(VMC_CHILD_MAILBOX);
 }
 
-/* What is written to is kept: nothing else holds it. */
+/* Segments that can be written to stay: the file does not have what is in them now. */
 static int
 forgetObject(struct dl_phdr_info *object, size_t size G_GNUC_UNUSED, void *opaque)
 {

@@ -2,7 +2,7 @@
 /*
  * Takes from this process what it does not need, in named layers. The system
  * call filter is a must; the others hold where kernel and surroundings let
- * them, and the caller hears which did.
+ * them, and the caller is told which did.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What broker and worker share in memory: the worker counts bytes in it, and
- * so can a successor go on counting. The broker believes no number of it; it
- * only passes them on.
+ * What broker and worker share in memory. The worker counts bytes in it, and its
+ * successor goes on from there. The broker does not rely on these numbers; it only
+ * shows them to the control socket's clients.
  */
 #pragma once
 
@@ -17,9 +17,9 @@ typedef struct {
 
 typedef struct {
     /*
-     * Raised by the broker when there is a message about channels in the
-     * worker's mailbox, which so is read before the next frame: a guest that
-     * hears of a new channel from whoever had it added finds it there.
+     * Raised by the broker when it has posted a message about channels, which the
+     * worker then reads before the next frame: so a new channel is there when a
+     * guest, told of it by whoever added it, connects to it.
      */
     uint64_t channelMessages;
     vmcCountersBytes channels[VMC_NIC_CHANNELS_MAX]; /* by the channel's number */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Messages between the relay's processes: see ipc.h. Holds no opinion on
- * what is answered.
+ * Messages between the relay's processes: see ipc.h. Does not know what
+ * is answered.
  *
  * Pure: works on the bytes that it is given.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the relay's processes say to each other: one message a packet of a
- * SOCK_SEQPACKET pair, all of one size, descriptors beside it. Whoever receives
- * one believes nothing of it before vmcIpcCheck().
+ * SOCK_SEQPACKET pair, all of one size, descriptors beside it. The receiver
+ * uses nothing of it before vmcIpcCheck().
  *
  * Pure: works on the bytes that it is given.
  */
@@ -26,7 +26,7 @@ typedef enum {
     VMC_IPC_BROKER_CHANNEL,     /* a channel's number, address and port */
     VMC_IPC_BROKER_REMOVE,      /* a channel is no more, nor are its connections */
     VMC_IPC_BROKER_KNOWN,       /* a connection of a worker that is dead */
-    VMC_IPC_BROKER_SERVE,       /* all is told: begin */
+    VMC_IPC_BROKER_SERVE,       /* that was all: begin */
     VMC_IPC_BROKER_OPENED,      /* the host side is there; none with it: lost */
     VMC_IPC_BROKER_NULL,        /* there is none: bytes go nowhere */
     VMC_IPC_BROKER_ACCEPTING,     /* it will come; the guest may go on */

@@ -62,7 +62,7 @@ vmcLinkSend(int fd, const struct iovec *iov, int niov)
     do
         n = writev(fd, iov, niov);
     while (n < 0 && errno == EINTR);
-    /* When QEMU is gone the frame has no reader: the read side hears of it. */
+    /* Other errors: QEMU is gone, which vmcLinkReceive() notices. The frame is lost. */
     return n >= 0 || errno != EAGAIN;
 }
 

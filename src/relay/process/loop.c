@@ -72,10 +72,10 @@ vmcLoopChange(vmcLoop *loop, vmcWatch *watch, uint32_t events)
 void
 vmcLoopRemove(vmcLoop *loop, vmcWatch *watch)
 {
-    /* Its number may be another one's by now. */
+    /* It is not watched, and another watch may have a descriptor of that number. */
     if (!watch->ready)
         return;
-    /* An event that was fetched already finds no one to call. */
+    /* For an event that was fetched already: vmcLoopTurn() looks at @ready. */
     epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
     watch->ready = NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The relay's event loop: descriptors and who hears of them, over epoll. Not
- * GLib's, which walks all descriptors at each turn; here a thousand idle
- * connections cost nothing.
+ * The relay's event loop: calls a function when its descriptor is ready, over
+ * epoll. Not GLib's, which walks all descriptors at each turn; here a thousand
+ * idle connections cost nothing.
  */
 #pragma once
 
@@ -37,7 +37,7 @@ void vmcLoopDefer(vmcLoop *loop, void *data);
 
 /*
  * vmcLoopTurn:
- * Waits at most @timeoutUs microseconds (for ever if negative) and calls who
- * is ready. Returns how many events there were, or -1 with an error.
+ * Waits at most @timeoutUs microseconds (for ever if negative) and calls the
+ * functions of what is ready. Returns how many events there were, or -1 with an error.
  */
 int vmcLoopTurn(vmcLoop *loop, int64_t timeoutUs);

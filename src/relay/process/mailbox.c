@@ -51,7 +51,7 @@ vmcMailboxClose(vmcMailbox *mailbox)
     vmcFdClose(&mailbox->fd);
 }
 
-/* Returns false when there is no room; a reader that is gone needs none. */
+/* Returns false when there is no room. When the reader is gone the message is lost. */
 static bool
 sendMessage(int fd, const queuedMessage *queued)
 {

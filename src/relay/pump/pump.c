@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The pump of one channel: see pump.h. It takes guest bytes for what they are,
- * bytes, but for telnet's and lines' own modules, and is confined like the
- * worker.
+ * The pump of one channel: see pump.h. It does not look into the bytes (telnet.c and
+ * lines.c do), and is confined like the worker.
  *
  * Each connection has a buffer for each direction, which exists while bytes
- * wait; nothing is read while its buffer has some. So a host side that stalls
- * stops its own connection and no other. Files may block: that is why each
+ * wait; nothing is read while its buffer has some. So a host side that does not
+ * read stops its own connection and no other. Files may block: that is why each
  * channel has a pump of its own.
  */
 #include <config.h>
@@ -51,7 +50,7 @@ typedef struct {
     bool shared;                /* may block: asked with poll() first */
     bool datagram;
     bool lines;
-    bool inOnce;                /* not read any more once it was written */
+    bool inOnce;                /* not read any more after the first write */
     bool telnet;
 } pumpTraits;
 
@@ -89,7 +88,7 @@ struct _pumpProcess {
     vmcLoop *loop;
     vmcWatch mailbox;
     GQueue conns;               /* of pumpConn, oldest first */
-    GQueue again;               /* of those, who had more than their turn */
+    GQueue again;               /* of those that used up their turn */
     int log;                    /* or -1 */
     bool written;               /* the host side, by anyone */
     bool leaving;               /* the broker is gone */
@@ -120,7 +119,7 @@ bufferLen(const GByteArray *array)
     return array ? array->len : 0;
 }
 
-/* The log may fail: the channel goes on without. */
+/* When the log cannot be written the channel goes on without it. */
 static void
 logBytes(pumpProcess *pump, const uint8_t *bytes, size_t len)
 {
@@ -138,7 +137,7 @@ logBytes(pumpProcess *pump, const uint8_t *bytes, size_t len)
     }
 }
 
-/* Whether a descriptor whose blocking others decide can be used now. */
+/* Whether @fd can be used now. One that other processes share may block. */
 static bool
 isReady(const pumpConn *conn, int fd, short event)
 {

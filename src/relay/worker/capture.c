@@ -36,7 +36,7 @@ vmcCaptureFrame(vmcCapture *capture, const struct iovec *iov, int niov)
         parts[1 + i] = iov[i];
         header.len += (uint32_t)iov[i].iov_len;
     }
-    /* The broker hears of a reader that has gone; until then its frames are lost. */
+    /* The broker sees when the reader has gone, and ends the capture. */
     if (writev(capture->fd, parts, 1 + niov) >= 0)
         capture->lost = 0;
     else

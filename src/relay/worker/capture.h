@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Copies of the link's frames, for whoever looks on: one frame a packet of a
+ * Copies of the link's frames for a client of the control socket: one frame a packet of a
  * SOCK_SEQPACKET socket, behind its header. Never waits for its reader.
  */
 #pragma once
@@ -10,7 +10,7 @@
 #include "control/capture.h"
 
 typedef struct {
-    int fd;                     /* -1: nobody looks on */
+    int fd;                     /* -1: there is no capture */
     uint32_t lost;
 } vmcCapture;
 

@@ -4,9 +4,9 @@
  *
  * A host side is a stream socket, or nothing at all (a null). Sockets are
  * watched edge-triggered from the moment they are there: the endpoint asks again
- * by itself whenever it could go on, so an edge is needed only after it was told
- * "nothing now". That a host program has read is an edge too, and a wake-up for
- * each of its reads: it is asked for only while there is little room.
+ * by itself whenever it could go on, so an event is needed only after the answer
+ * "nothing now". Each read of the host program would be an event too, and wake us
+ * up: so EPOLLOUT is watched only while there is little room.
  *
  * Host bytes are read at once and kept until the guest has acknowledged them
  * (inflight.h), so that the host program may write on. When there is no memory for
@@ -60,10 +60,10 @@ struct _vmcHost {
     vmcWatch watch;             /* its fd is the host side, or -1 */
     bool opened;                /* the guest's connect was answered */
     bool shut;                  /* the guest has sent its last byte */
-    bool ended;                 /* the host has, and all of them are here */
+    bool ended;                 /* the host has too, and the socket has it */
     bool peeks;                 /* peekOffset is what the kernel has */
     bool skips;                 /* no SO_PEEK_OFF */
-    bool waits;                 /* for the host program to take what is in the way */
+    bool waits;                 /* for the host program to read, since a write did not take all */
     bool watchesWritable;
     bool gathers;               /* a unix socket: see sndbuf.h */
     vmcSndbuf sndbuf;
@@ -112,10 +112,10 @@ socketAttach(vmcHost *host)
     host->watch.ready = socketReady;
     host->watch.opaque = host;
     if (vmcLoopAdd(host->owner->loop, &host->watch, SOCKET_EVENTS) < 0)
-        shutdown(host->watch.fd, SHUT_RDWR);    /* no events: better an end than a stall */
+        shutdown(host->watch.fd, SHUT_RDWR);    /* without events it would stall: end it */
 }
 
-/* Asked for while there is room, the edge comes at once. */
+/* If there is room already, the event comes at once. */
 static void
 watchWritable(vmcHost *host, bool on)
 {
@@ -380,7 +380,7 @@ static const hostDriver nullDriver = {
     nullAttach, nullRoom, nullWrite, nullShut, nullPeek, nullConsume,
 };
 
-/* The host side is there: what has waited for it goes on. */
+/* The host side is there: what the guest has sent since it connected goes to it. */
 static void
 attach(vmcHost *host, int fd)
 {

@@ -36,8 +36,8 @@ typedef struct {
 
 /*
  * vmcHostsAnswer: the broker's answer (OPENED, NULL, ACCEPTING or REFUSED) to a
- * request; @fd, -1 without one, is closed here when nobody waits for it. OPENED
- * without one is a refusal: it was lost, since we have no room for it.
+ * request; @fd, -1 without one, is closed here when nothing waits for it. OPENED
+ * without one is a refusal: the kernel dropped it, since we have too many.
  */
 void vmcHostsAnswer(vmcHosts *hosts, const vmcIpcMessage *answer, int fd);
 

@@ -4,10 +4,10 @@
 
 #include "relay/worker/sndbuf.h"
 
-/* That is not promised: what small pieces may waste. */
+/* Not promised, since small pieces may waste it. */
 #define WASTE(size) ((size) / 8)
 
-/* Bytes that find room, in pieces of VMC_SNDBUF_PIECE and more. */
+/* Bytes that fit, in pieces of VMC_SNDBUF_PIECE and more. */
 static size_t
 capacity(size_t free)
 {
@@ -42,7 +42,7 @@ vmcSndbufPromise(vmcSndbuf *sndbuf)
     return bytes;
 }
 
-/* Of a host program that has read all there is nothing to wait for. */
+/* An empty buffer: the host program has read all, and would wait for these bytes. */
 bool
 vmcSndbufTakes(const vmcSndbuf *sndbuf, size_t len)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The room of a unix socket's send buffer. The kernel counts what bytes cost it:
- * 768 for a single one, hardly more than themselves for some thousands at once.
- * So that all bytes find room that the guest was promised, small pieces are
- * written only while the buffer can be wasteful, and together from then on. Pure.
+ * How much fits into a unix socket's send buffer. The kernel counts the memory
+ * that a write takes: 768 bytes for a single one, little more than the bytes
+ * themselves for some thousands. The guest was promised that its bytes fit. So
+ * small pieces are written one by one only while there is space to waste, and
+ * gathered into large ones from then on. Pure.
  */
 #pragma once
 
@@ -11,13 +12,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes that may always be written at once: a buffer of them is seven eighths bytes. */
+/* Bytes that may always be written at once: of such pieces seven eighths of a buffer fit. */
 #define VMC_SNDBUF_PIECE ((size_t)16384)
 
 typedef struct {
     size_t size;                /* SO_SNDBUF, as the kernel counts */
     size_t free;                /* of it, at least */
-    size_t owed;                /* bytes that may still come at most */
+    size_t owed;                /* bytes that were promised and may still come */
 } vmcSndbuf;
 
 /* vmcSndbufQueued: the kernel counts @queued for what is in the buffer (SIOCOUTQ). */
@@ -27,8 +28,8 @@ void vmcSndbufQueued(vmcSndbuf *sndbuf, size_t queued);
 size_t vmcSndbufPromise(vmcSndbuf *sndbuf);
 
 /*
- * vmcSndbufTakes: whether to write @len bytes at once: what is owed finds room
- * after them too, or the buffer is empty.
+ * vmcSndbufTakes: whether to write @len bytes at once: what is owed still fits
+ * after them, or the buffer is empty.
  */
 bool vmcSndbufTakes(const vmcSndbuf *sndbuf, size_t len);
 

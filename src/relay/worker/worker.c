@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The worker: see worker.h. It confines itself before it reads the first byte
- * of the guest's, and serves until QEMU or the broker is gone. It keeps nothing
- * that its successor would need: the broker knows the connections, the link
- * keeps whole frames.
+ * of the guest's, and serves until QEMU or the broker is gone. It has nothing
+ * that its successor would need: the broker knows the connections, and the link
+ * has whole frames.
  */
 #include <config.h>
 
@@ -48,7 +48,7 @@
 /* Without an event for so long, nothing more is expected soon. */
 #define REST_DELAY ((vmcTime)2000000)
 
-/* Ours towards the guest, whichever of our addresses it speaks to. */
+/* Our MAC address towards the guest, for all our IP addresses. */
 #define OUR_MAC { 0x52, 0x55, 0x0a, 0x00, 0x02, 0x04 }
 
 typedef struct {
@@ -62,9 +62,9 @@ typedef struct {
     vmcWatch link;
     vmcWatch mailbox;
     vmcEndpointConfig config;
-    vmcEndpoint *endpoint;      /* NULL: the broker has not told its network yet */
+    vmcEndpoint *endpoint;      /* NULL: NETWORK has not come yet */
     GHashTable *channels;       /* number → vmcHostChannel */
-    vmcCounters *counters;      /* NULL: not told yet */
+    vmcCounters *counters;      /* NULL: COUNTERS has not come yet */
     uint64_t channelMessages;   /* the counter, when the mailbox was read last */
     vmcCapture capture;
     GArray *known;              /* of knownConn: what a dead worker has left */
@@ -72,7 +72,7 @@ typedef struct {
     bool probed;                /* all of them, lately */
     unsigned int probes;        /* that each has had and the guest has read */
     vmcTime probeAt;
-    bool serving;               /* all is told: the link may be used */
+    bool serving;               /* SERVE has come: the link may be used */
     bool linkFull;              /* the endpoint waits for room in the link */
     vmcTime restAt;             /* when nothing will have happened for a while */
     bool over;                  /* QEMU or the broker is gone */
@@ -115,7 +115,7 @@ static const vmcEndpointOps endpointOps = {
 
 static void mailboxReady(void *opaque, uint32_t events);
 
-/* What the broker has said of channels comes before a frame that was sent after it. */
+/* Reads messages about channels before frames that the guest may have sent because of them. */
 static void
 readChannelMessages(workerProcess *worker)
 {
@@ -166,7 +166,7 @@ linkReady(void *opaque, uint32_t events)
         receiveFrames(worker);
 }
 
-/* Each has had its probes, or the last round has not been read and is no round. */
+/* Whether each has had all its probes. A round counts when the guest has read it. */
 static bool
 isProbed(workerProcess *worker)
 {
@@ -180,7 +180,7 @@ isProbed(workerProcess *worker)
     return true;
 }
 
-/* Connections of our predecessor: the guest hears that they are over. */
+/* Probes connections of a dead worker, so that the guest ends them. */
 static void
 probeKnown(workerProcess *worker, vmcTime at)
 {
@@ -219,7 +219,7 @@ nextDue(workerProcess *worker, vmcTime at)
     next = vmcEndpointNextTimer(worker->endpoint);
     if (next <= at)
         next = vmcEndpointTimer(worker->endpoint, at, vmcLinkBusy(worker->link.fd));
-    /* With a full link its room is what is waited for. */
+    /* While the link is full no probe can be sent: its room is waited for instead. */
     return worker->known->len > 0 && !worker->linkFull ? MIN(next, worker->probeAt) : next;
 }
 
@@ -262,7 +262,7 @@ handleChannel(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC
     return vmcEndpointAddChannel(worker->endpoint, address, message->port, channel) == 0;
 }
 
-/* Each of its connections is closed, which the broker so hears first. */
+/* Its connections are closed first, so that the broker gets their CLOSE before REMOVED. */
 static bool
 handleRemove(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC_UNUSED)
 {
@@ -313,7 +313,7 @@ handleAnswer(workerProcess *worker, const vmcIpcMessage *message, int fd)
     return true;
 }
 
-/* What is done with each message; the rest is not for us. */
+/* What is done with each message that a worker may get. */
 static bool (*const handlers[VMC_IPC_LAST])(workerProcess *worker, const vmcIpcMessage *message,
                                             int fd) = {
     [VMC_IPC_BROKER_NETWORK] = handleNetwork,
@@ -372,8 +372,8 @@ prepare(workerProcess *worker)
 }
 
 /*
- * Many a guest says nothing for hours: after a pause the memory of what has
- * been done before it is given back, once.
+ * A guest may be silent for hours: some time after the last event, memory that was
+ * needed before is given back, once.
  */
 static void
 restLater(workerProcess *worker, vmcTime at, bool busy)
@@ -403,7 +403,7 @@ serve(workerProcess *worker)
         if (events < 0)
             return;
     }
-    /* What QEMU had sent before it died is in; the host sides get it. */
+    /* The host sides still get what QEMU had sent before it died. */
     if (worker->endpoint)
         vmcEndpointFlush(worker->endpoint, now());
 }

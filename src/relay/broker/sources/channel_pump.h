@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The broker's hold on the pump of one channel: starts it, hands it
- * connections, and starts another when it has died. No byte of them passes
- * through here.
+ * The pump of one channel, as the broker has it: it is started, is handed
+ * connections, and another one is started when it has died. Their bytes do not
+ * come here.
  */
 #pragma once
 
