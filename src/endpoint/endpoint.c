@@ -107,7 +107,7 @@ vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, vo
     return 0;
 }
 
-/* Attached connections only: aborting one may free those that linger. */
+/* Only attached connections: the others may be freed when one of these is aborted. */
 static GList *
 attachedTo(const vmcEndpoint *ep, const void *channel)
 {
@@ -255,7 +255,7 @@ inputUdp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
         frame->address.srcPort == VMC_DHCP_CLIENT_PORT && inputDhcp(ep, now, frame);
 }
 
-/* Segments to what is not ours have no connection either. */
+/* A segment to an address that is not ours is dropped, not reset. */
 static bool
 inputTcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 {
@@ -282,7 +282,7 @@ isForUs(const vmcEndpoint *ep, vmcFrameKind kind, const vmcFrameAddress *address
 {
     bool broadcast = memcmp(address->dstMac, vmcMacBroadcast, VMC_MAC_LEN) == 0;
 
-    if (address->srcMac[0] & 1)         /* a group sends nothing */
+    if (address->srcMac[0] & 1)         /* a group address is no sender's */
         return false;
     if (broadcast ? !kinds[kind].broadcast :
         memcmp(address->dstMac, ep->config.mac, VMC_MAC_LEN) != 0)
@@ -331,7 +331,7 @@ probeAll(vmcEndpoint *ep, vmcTime now, bool linkBusy)
     }
 }
 
-/* The timer that comes first, after those that have moved are put right. */
+/* The connection whose timer is due first. Timers that were moved since are corrected. */
 static vmcEndpointConn *
 firstDue(vmcEndpoint *ep)
 {

@@ -131,7 +131,7 @@ vmcTcpFree(vmcEndpoint *ep, vmcEndpointConn *conn)
     g_free(conn);
 }
 
-/* What lingers holds memory that no limit on connections counts. */
+/* Connections that linger are not counted by the other limits: they have one of their own. */
 static void
 linger(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
@@ -141,7 +141,7 @@ linger(vmcEndpoint *ep, vmcEndpointConn *conn)
     g_queue_push_tail_link(&ep->linger, &conn->lingerLink);
 }
 
-/* Ends the connection for the host side, without a word to the guest. */
+/* Ends the connection for the host side; the guest is not told. */
 void
 vmcTcpDrop(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
@@ -282,7 +282,7 @@ vmcTcpSendSegment(vmcEndpoint *ep, vmcEndpointConn *conn, uint32_t seq, uint8_t 
     return true;
 }
 
-/* The RST that ends a connection which the guest still believes in. */
+/* The RST that ends a connection which the guest still has. */
 bool
 vmcTcpSendReset(vmcEndpoint *ep, const vmcEndpointConn *conn)
 {
@@ -341,7 +341,7 @@ vmcTcpArmRtx(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
         vmcTcpSetTimer(ep, conn, &conn->rtxAt, now + vmcTcpRtxInterval(conn));
 }
 
-/* The guest has moved on: intervals begin anew, for what is in flight now. */
+/* The guest has acknowledged something: intervals begin anew, for what is in flight now. */
 void
 vmcTcpRestartRtx(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {

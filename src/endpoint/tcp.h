@@ -46,7 +46,7 @@ size_t vmcTcpSendRoom(const vmcEndpointConn *conn);
 /*
  * The life of a connection.
  * vmcTcpDue: it has something to do at the next flush.
- * vmcTcpDetach: close(), once. vmcTcpFree: forgets it without a word to anyone.
+ * vmcTcpDetach: close(), once. vmcTcpFree: frees it and tells nobody.
  * vmcTcpDrop: both. vmcTcpAbort: ends it by RST; it is gone once that is sent.
  * vmcTcpFinish: ends it when both directions are done; false when it is gone.
  */

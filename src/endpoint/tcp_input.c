@@ -133,7 +133,10 @@ inputOpen(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, const vmc
     return true;
 }
 
-/* An ACK to a segment that should not have come: two such ends must not loop. */
+/*
+ * An ACK to a segment that should not have come. The guest may answer it with another
+ * such segment, and so on: so there is a time between two of these ACKs.
+ */
 static void
 ackBad(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
@@ -143,7 +146,7 @@ ackBad(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
     vmcTcpAckSoon(ep, conn);
 }
 
-/* A RST counts when it is exact; one elsewhere in the window is questioned. */
+/* RFC 5961: a RST counts when its number is exact; one elsewhere in the window gets an ACK. */
 static void
 inputReset(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcSegment *in)
 {
@@ -400,7 +403,7 @@ vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn)
         shutWhenDrained(ep, conn);
 }
 
-/* For something that carries the ACK, though not for long. */
+/* The ACK waits for a segment that carries it, though not for long. */
 static void
 ackWaits(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
@@ -485,7 +488,10 @@ inputData(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *f
         inputInOrder(ep, conn, now, frame, old);
 }
 
-/* Bytes that we have, again and again. A probe, one byte back, is none of them. */
+/*
+ * Whether for a long time only bytes have come that are known. A window probe, one
+ * byte before the window, does not count.
+ */
 static bool
 onlyRepeats(vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
 {
@@ -514,7 +520,7 @@ isFromPast(vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
         (vmcTcpBefore(frame->segment.ack, conn->sndUna) && now - conn->unaAt > PAST_ACK_TIME);
 }
 
-/* The guest's other connections may be of that kind, or not known to it at all. */
+/* Its other connections may be in the same state, or unknown to the guest: probe them. */
 static void
 inputFromPast(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame *frame)
 {
@@ -540,7 +546,7 @@ inputSegment(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame
     }
 }
 
-/* Whether the segment is one for @conn, and not for a place where none is. */
+/* Whether there is a connection, and it takes segments. */
 static bool
 connTakes(const vmcEndpointConn *conn)
 {

@@ -107,8 +107,8 @@ sendData(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, uint32_t seq, size
 }
 
 /*
- * How much the next segment may carry. A sliver of a window is left until it
- * has grown or there is nothing in flight that would make it grow.
+ * How much the next segment may carry. A window that has little room is not used
+ * before it has grown, or nothing is in flight whose ACK would make it grow.
  */
 static size_t
 nextRoom(const vmcEndpointConn *conn)
@@ -163,7 +163,7 @@ outputResend(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
     return !ep->linkFull && conn->attached;
 }
 
-/* With nothing in flight, nothing would tell that a closed window has opened. */
+/* With nothing in flight no ACK would say that a closed window has opened: a timer asks. */
 static bool
 outputData(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
