@@ -41,26 +41,26 @@ typedef struct {
 } rig;
 
 static bool
-wants(void *opaque G_GNUC_UNUSED, const vmcRpcHeader *header)
+wants(void *opaque G_GNUC_UNUSED, const vmcWireMessage *message)
 {
-    return header->procedure % TREAT_N != TREAT_PASS;
+    return message->header.procedure % TREAT_N != TREAT_PASS;
 }
 
 static vmcFlowVerdict
-whole(void *opaque, const vmcRpcHeader *header, GByteArray **message)
+whole(void *opaque, vmcWireMessage *message)
 {
     rig *r = opaque;
 
-    g_assert_cmpuint((*message)->len, ==, header->length);
-    switch (header->procedure % TREAT_N) {
+    g_assert_cmpuint(message->bytes->len, ==, message->header.length);
+    switch (message->header.procedure % TREAT_N) {
     case TREAT_DROP:
         return VMC_FLOW_DROP;
     case TREAT_WAIT:
         r->waited = !r->waited;
         return r->waited ? VMC_FLOW_WAIT : VMC_FLOW_PASS;
     case TREAT_REPLACE:
-        g_byte_array_set_size(*message, VMC_RPC_HEADER_SIZE);
-        vmcRpcMessageFinish(*message);
+        g_byte_array_set_size(message->bytes, VMC_RPC_HEADER_SIZE);
+        vmcRpcMessageFinish(message->bytes);
         return VMC_FLOW_PASS;
     default:
         return VMC_FLOW_PASS;
