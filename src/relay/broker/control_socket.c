@@ -45,8 +45,8 @@ typedef struct {
 typedef struct {
     vmcControlSocket *control;
     vmcWatch watch;
-    vmcMonitor *session;
-    char input[READ_SIZE];      /* read, and not yet given to the session */
+    vmcMonitor *monitor;
+    char input[READ_SIZE];      /* read, and not yet given to the monitor */
     size_t inputStart, inputLen;
     GQueue lines;               /* of controlLine */
     size_t unread;              /* bytes in them */
@@ -80,7 +80,7 @@ clientFree(controlClient *client)
     vmcFdClose(&client->watch.fd);
     while ((line = g_queue_pop_head(&client->lines)))
         lineFree(line);
-    vmcMonitorFree(client->session);
+    vmcMonitorFree(client->monitor);
     vmcLoopDefer(client->control->loop, client);
 }
 
@@ -165,7 +165,7 @@ tellLost(controlClient *client)
     postEvent(client, "VMCHANNEL_EVENTS_LOST", data);
 }
 
-/* Lets the session execute what has come, as long as the client reads its answers. */
+/* Lets the monitor execute what has come, as long as the client reads its answers. */
 static void
 obey(controlClient *client)
 {
@@ -173,7 +173,7 @@ obey(controlClient *client)
         const char *data = client->input + client->inputStart;
         size_t len = client->inputLen;
         int fd;
-        char *answer = vmcMonitorInput(client->session, &data, &len, &fd);
+        char *answer = vmcMonitorInput(client->monitor, &data, &len, &fd);
 
         client->inputStart += client->inputLen - len;
         client->inputLen = len;
@@ -241,7 +241,7 @@ clientNew(vmcControlSocket *control, int fd)
 
     client->control = control;
     client->watch = (vmcWatch){ fd, clientReady, client };
-    client->session = vmcMonitorNew(control->ops, control->opaque);
+    client->monitor = vmcMonitorNew(control->ops, control->opaque);
     if (vmcLoopAdd(control->loop, &client->watch, EPOLLIN) < 0) {
         clientFree(client);
         return;
@@ -356,7 +356,7 @@ vmcControlSocketListens(const vmcControlSocket *control)
     for (unsigned int i = 0; control && i < control->clients->len; i++) {
         const controlClient *client = control->clients->pdata[i];
 
-        if (vmcMonitorListens(client->session))
+        if (vmcMonitorListens(client->monitor))
             return true;
     }
     return false;
@@ -368,7 +368,7 @@ vmcControlSocketEvent(vmcControlSocket *control, const char *name, struct json_o
     for (unsigned int i = 0; i < control->clients->len; i++) {
         controlClient *client = control->clients->pdata[i];
 
-        if (!vmcMonitorListens(client->session))
+        if (!vmcMonitorListens(client->monitor))
             continue;
         tellLost(client);
         if (client->lost > 0 || client->unread > UNREAD_MAX) {

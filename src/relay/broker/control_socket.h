@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The control socket: listens, and moves lines between clients and their
- * sessions (monitor.h). Waits for no client: one that does not read is not
+ * monitors (monitor.h). Waits for no client: one that does not read is not
  * read from, and loses events; later it is told how many.
  */
 #pragma once
