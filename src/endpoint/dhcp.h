@@ -23,7 +23,7 @@ typedef struct {
 } vmcDhcpReply;
 
 /*
- * vmcDhcpServer: our address on the link and the server id: the one before the
+ * vmcDhcpServer: the DHCP server's address, which is its id too: the one before the
  * guest's, or the one after it where that is the network's own.
  */
 struct in_addr vmcDhcpServer(const vmcEndpointConfig *config);

@@ -4,11 +4,11 @@
  * life, its channels, and all that it answers but TCP, which is tcp.c's. Pure:
  * frames and a clock go in, frames and the owner's ops come out.
  *
- * What is answered, and nothing else: ARP for our addresses, DHCP, echo
- * requests to our addresses, and TCP to them. Ours are the addresses that have
- * a channel, and the DHCP server's. Answers go to the MAC that the frame came
- * from, so that a guest with a static address works too. An answer that the
- * full link does not take is dropped: the guest asks again.
+ * What is answered, and nothing else: DHCP, and ARP, echo requests and TCP to the
+ * endpoint's own addresses, which are those that have a channel, and the DHCP
+ * server's. Answers go to the MAC that the frame came from, so that a guest with a
+ * static address works too. An answer that does not fit into the full link is
+ * dropped: the guest asks again.
  */
 #include <config.h>
 
@@ -266,7 +266,7 @@ inputTcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 static const struct {
     bool (*input)(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame);
     bool broadcast;             /* may come by broadcast */
-    bool unicast;               /* from one host to us, an address of ours */
+    bool unicast;               /* only from one host, which is not the endpoint */
 } kinds[] = {
     [VMC_FRAME_MALFORMED] = { .input = NULL },
     [VMC_FRAME_OTHER] = { .input = NULL },

@@ -17,9 +17,9 @@ typedef enum {
     VMC_TCP_SYN_RECEIVED,
     VMC_TCP_ESTABLISHED,
     VMC_TCP_CLOSE_WAIT,         /* the guest has sent FIN */
-    VMC_TCP_FIN_WAIT_1,         /* we have */
+    VMC_TCP_FIN_WAIT_1,         /* the endpoint has */
     VMC_TCP_FIN_WAIT_2,         /* and the guest has acknowledged it */
-    VMC_TCP_CLOSING,            /* both have, ours is not acknowledged, we were first */
+    VMC_TCP_CLOSING,            /* both have, the endpoint first; its FIN is not acknowledged */
     VMC_TCP_LAST_ACK,           /* the same, the guest was first */
     VMC_TCP_TIME_WAIT,
     VMC_TCP_CLOSED,

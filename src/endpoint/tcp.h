@@ -17,15 +17,15 @@ typedef struct {
     bool pending;               /* counts as such */
     bool synced;                /* both sides know each other's numbers */
     bool receives;              /* guest bytes may still come */
-    bool sends;                 /* host bytes or our FIN may be sent, or sent again */
+    bool sends;                 /* host bytes or the FIN after them may be sent, or sent again */
     vmcTcpState onFin;          /* after the guest's FIN */
-    vmcTcpState onSend;         /* after our FIN was sent */
-    vmcTcpState onAck;          /* after our FIN was acknowledged */
+    vmcTcpState onSend;         /* after the host side's FIN was sent */
+    vmcTcpState onAck;          /* after that was acknowledged */
 } vmcTcpStateRow;
 
 extern const vmcTcpStateRow vmcTcpStates[];
 
-/* vmcTcpInput: a segment for one of our addresses. False: it was dropped. */
+/* vmcTcpInput: a segment for one of the endpoint's addresses. False: it was dropped. */
 bool vmcTcpInput(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame);
 
 /* vmcTcpDrain: the host side takes bytes again; @conn may be gone afterwards. */
@@ -40,7 +40,7 @@ void vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 /* vmcTcpTimer: does what is due on @conn, which may be gone afterwards. */
 void vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, bool linkBusy);
 
-/* vmcTcpSendRoom: bytes that the guest's window and our own limit let out. */
+/* vmcTcpSendRoom: how many bytes the guest's window and the limit of bytes in flight allow. */
 size_t vmcTcpSendRoom(const vmcEndpointConn *conn);
 
 /*

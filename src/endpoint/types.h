@@ -22,7 +22,7 @@ typedef int64_t vmcTime;
 #define VMC_ENDPOINT_FRAME_MAX 65534    /* bytes, ethernet header included */
 
 typedef struct {
-    uint8_t mac[VMC_MAC_LEN];   /* ours */
+    uint8_t mac[VMC_MAC_LEN];   /* the endpoint's own */
     struct in_addr guest;       /* the address that DHCP gives */
     unsigned int prefix;        /* its prefix length, 8 to 31 */
     unsigned int mtu;           /* IP bytes a frame, 576 to 65520; option 26 */
