@@ -82,6 +82,15 @@ vmcXdrReadString(vmcXdrReader *reader, size_t max, size_t *length)
     return (const char *)bytes;
 }
 
+char *
+vmcXdrReadText(vmcXdrReader *reader, size_t max)
+{
+    size_t length = 0;
+    const char *bytes = vmcXdrReadString(reader, max, &length);
+
+    return g_strndup(bytes ? bytes : "", length);
+}
+
 void
 vmcXdrSkip(vmcXdrReader *reader, size_t size)
 {

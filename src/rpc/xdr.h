@@ -42,6 +42,9 @@ bool vmcXdrReadFlag(vmcXdrReader *reader);
  */
 const char *vmcXdrReadString(vmcXdrReader *reader, size_t max, size_t *length);
 
+/* vmcXdrReadText: the same as text, which the caller frees: "" after a failure. */
+char *vmcXdrReadText(vmcXdrReader *reader, size_t max);
+
 /* vmcXdrSkip: passes over @size bytes. */
 void vmcXdrSkip(vmcXdrReader *reader, size_t size);
 

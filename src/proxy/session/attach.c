@@ -71,14 +71,15 @@ static void writeRecordBefore(vmcJob *job, GByteArray *call);
 static vmcFlowVerdict failLikeRelay(vmcJob *job, vmcXdrReader *reply);
 static void writeDefinition(vmcJob *job, GByteArray *call);
 
+/* The calls, in order: when each is needed, its arguments, and what its reply leads to. */
 static const vmcJobStep steps[] = {
-    { VMC_RPC_DOMAIN_IS_ACTIVE, NULL, writeDomain, gotActive, false },
-    { VMC_RPC_DOMAIN_IS_PERSISTENT, isForNextStart, writeDomain, gotPersistent, false },
-    { VMC_RPC_DOMAIN_GET_XML_DESC, isForNextStart, askForDefinition, gotDefinition, false },
-    { VMC_RPC_DOMAIN_GET_XML_DESC, isForNow, askForRunning, gotRunning, false },
-    { VMC_RPC_DOMAIN_SET_METADATA, isForNow, writeRecord, changeInRelay, false },
-    { VMC_RPC_DOMAIN_SET_METADATA, relayFailed, writeRecordBefore, failLikeRelay, false },
-    { VMC_RPC_DOMAIN_DEFINE_XML_FLAGS, isForNextStart, writeDefinition, NULL, false },
+    { VMC_RPC_DOMAIN_IS_ACTIVE, NULL, writeDomain, gotActive },
+    { VMC_RPC_DOMAIN_IS_PERSISTENT, isForNextStart, writeDomain, gotPersistent },
+    { VMC_RPC_DOMAIN_GET_XML_DESC, isForNextStart, askForDefinition, gotDefinition },
+    { VMC_RPC_DOMAIN_GET_XML_DESC, isForNow, askForRunning, gotRunning },
+    { VMC_RPC_DOMAIN_SET_METADATA, isForNow, writeRecord, changeInRelay },
+    { VMC_RPC_DOMAIN_SET_METADATA, relayFailed, writeRecordBefore, failLikeRelay },
+    { VMC_RPC_DOMAIN_DEFINE_XML_FLAGS, isForNextStart, writeDefinition, NULL },
     { 0 },
 };
 
@@ -102,16 +103,6 @@ changeFailed(const deviceJob *own)
     if (own->call->hasAlias && vmcErrorLast()->code == VIR_ERR_DEVICE_MISSING)
         return VMC_FLOW_PASS;
     return fail(own);
-}
-
-/* The XML in a reply, which the caller frees. */
-static char *
-readXml(vmcXdrReader *reply)
-{
-    size_t length = 0;
-    const char *bytes = vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length);
-
-    return g_strndup(bytes ? bytes : "", length);
 }
 
 static void
@@ -168,7 +159,7 @@ static vmcFlowVerdict
 gotDefinition(vmcJob *job, vmcXdrReader *reply)
 {
     deviceJob *own = (deviceJob *)job;
-    g_autofree char *stock = readXml(reply);
+    g_autofree char *stock = vmcXdrReadText(reply, VMC_RPC_STRING_MAX);
     g_autofree char *before = vmcRewritingReverse(own->dirs, stock, NULL);
     g_autofree char *after = before ? own->call->change(before, own->device) : NULL;
 
@@ -253,7 +244,7 @@ static vmcFlowVerdict
 gotRunning(vmcJob *job, vmcXdrReader *reply)
 {
     deviceJob *own = (deviceJob *)job;
-    g_autofree char *stock = readXml(reply);
+    g_autofree char *stock = vmcXdrReadText(reply, VMC_RPC_STRING_MAX);
     g_autofree char *before = runningDefinition(own, stock);
     g_autofree char *after = before ? own->call->change(before, own->device) : NULL;
     /* For its rules, across all devices of the domain. */
@@ -364,7 +355,7 @@ clear(vmcJob *job)
     g_free(own->error.message);
 }
 
-static const vmcJobOps ops = { steps, end, clear };
+static const vmcJobOps ops = { .steps = steps, .end = end, .clear = clear };
 
 static const deviceCall *
 findCall(guint32 procedure)
@@ -391,20 +382,17 @@ vmcAttachCall(const vmcRewritingDirs *dirs, vmcListeners *listeners, vmcCalls *c
     const deviceCall *call = findCall(message->header.procedure);
     vmcXdrReader reader;
     size_t domainSize = 0;
-    size_t length = 0;
     const guint8 *domain;
-    const char *bytes;
     guint32 flags;
     g_autofree char *device = NULL;
     deviceJob *own;
 
     vmcRpcPayload(message->bytes, &reader);
     domain = vmcRpcReadDomain(&reader, &domainSize);
-    bytes = vmcXdrReadString(&reader, VMC_RPC_STRING_MAX, &length);
+    device = vmcXdrReadText(&reader, VMC_RPC_STRING_MAX);
     flags = call->hasFlags ? vmcXdrReadU32(&reader) : VIR_DOMAIN_AFFECT_LIVE;
     if (reader.failed)
         return VMC_FLOW_PASS;
-    device = g_strndup(bytes, length);
     /* The alias that the NIC has in the daemon's form means the NIC here too. */
     if (call->hasAlias && g_str_equal(device, VMC_NIC_ALIAS)) {
         call = findCall(VMC_RPC_DOMAIN_DETACH_DEVICE_FLAGS);

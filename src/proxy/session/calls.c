@@ -165,7 +165,7 @@ vmcCallsTakeReply(vmcCalls *calls, const vmcWireMessage *reply)
     vmcFlowVerdict verdict = VMC_FLOW_WAIT;
     vmcXdrReader reader;
 
-    if (!good && !step->mayFail) {
+    if (!good && !job->ops->mayFail) {
         verdict = passError(calls, reply->bytes);
     } else if (step->reply) {
         vmcRpcPayload(reply->bytes, &reader);

@@ -28,15 +28,20 @@ typedef struct {
     /* Appends its arguments; NULL: it has none. */
     void (*arguments)(vmcJob *job, GByteArray *call);
     /*
-     * The daemon's reply, from its payload on. VMC_FLOW_WAIT: the next call;
-     * else the job ends with this verdict. NULL: the next call.
+     * What the daemon's reply leads to; it is read from its payload on.
+     * VMC_FLOW_WAIT: the next call; else the job ends with this verdict. NULL: the
+     * next call.
      */
     vmcFlowVerdict (*reply)(vmcJob *job, vmcXdrReader *reply);
-    bool mayFail;               /* @reply gets an error too: NULL; else that ends the job */
 } vmcJobStep;
 
 typedef struct {
     const vmcJobStep *steps;    /* in order; the last one's procedure is 0 */
+    /*
+     * What an error of the daemon's leads to. False: it ends the job, and answers
+     * the client's call. True: it is a reply like any other, a NULL reader.
+     */
+    bool mayFail;
     /*
      * The verdict after the last call; NULL: VMC_FLOW_PASS. VMC_FLOW_WAIT: the
      * client's message is looked at again, as if it had just come.

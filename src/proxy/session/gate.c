@@ -43,7 +43,7 @@ static vmcFlowVerdict gotDomains(vmcJob *job, vmcXdrReader *reply);
 static vmcFlowVerdict lookAgain(vmcJob *job);
 
 static const vmcJobStep domainsSteps[] = {
-    { VMC_RPC_CONNECT_LIST_ALL_DOMAINS, NULL, askForDomains, gotDomains, false },
+    { VMC_RPC_CONNECT_LIST_ALL_DOMAINS, NULL, askForDomains, gotDomains },
     { 0 },
 };
 

@@ -29,9 +29,9 @@ static void askForKeepalive(vmcJob *job, GByteArray *call);
 
 /* After these, all is as if the client had spoken to the daemon from the start. */
 static const vmcJobStep steps[] = {
-    { VMC_RPC_AUTH_LIST, NULL, NULL, gotAuthList, false },
-    { VMC_RPC_AUTH_POLKIT, needsPolkit, NULL, NULL, false },
-    { VMC_RPC_CONNECT_SUPPORTS_FEATURE, needsKeepalive, askForKeepalive, NULL, false },
+    { VMC_RPC_AUTH_LIST, NULL, NULL, gotAuthList },
+    { VMC_RPC_AUTH_POLKIT, needsPolkit, NULL, NULL },
+    { VMC_RPC_CONNECT_SUPPORTS_FEATURE, needsKeepalive, askForKeepalive, NULL },
     { 0 },
 };
 
@@ -98,13 +98,9 @@ bool
 vmcHandshakeReadOpen(const vmcWireMessage *message, char **uri, guint32 *flags)
 {
     vmcXdrReader reader;
-    size_t length = 0;
-    const char *bytes = NULL;
 
     vmcRpcPayload(message->bytes, &reader);
-    if (vmcXdrReadFlag(&reader))
-        bytes = vmcXdrReadString(&reader, VMC_RPC_STRING_MAX, &length);
-    *uri = bytes ? g_strndup(bytes, length) : NULL;
+    *uri = vmcXdrReadFlag(&reader) ? vmcXdrReadText(&reader, VMC_RPC_STRING_MAX) : NULL;
     *flags = vmcXdrReadU32(&reader);
     return !reader.failed;
 }

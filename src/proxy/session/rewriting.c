@@ -33,7 +33,7 @@ static void askForEmulator(vmcJob *job, GByteArray *call);
 static vmcFlowVerdict gotEmulator(vmcJob *job, vmcXdrReader *reply);
 
 static const vmcJobStep emulatorSteps[] = {
-    { VMC_RPC_CONNECT_GET_DOMAIN_CAPABILITIES, NULL, askForEmulator, gotEmulator, false },
+    { VMC_RPC_CONNECT_GET_DOMAIN_CAPABILITIES, NULL, askForEmulator, gotEmulator },
     { 0 },
 };
 
@@ -121,7 +121,7 @@ validated(const char *xml, void *opaque)
 {
     const rewriting *state = opaque;
 
-    return vmcValidateOurs(xml, state->dirs->schemaDir) < 0 ? NULL : g_strdup(xml);
+    return vmcValidateChannels(xml, state->dirs->schemaDir) < 0 ? NULL : g_strdup(xml);
 }
 
 /* NULL: other files see to it, or it changes nothing. */
@@ -143,7 +143,7 @@ rewriteCall(rewriting *state, const vmcWireMessage *message, GByteArray **out)
                          state, out);
 }
 
-/* What becomes of a call, by what its rewriting came to. */
+/* What becomes of a call, by what its rewriting came to; @out takes its place. */
 static vmcFlowVerdict
 finishCall(vmcCalls *calls, vmcWireMessage *message, vmcRpcRewriteResult result, GByteArray *out)
 {
@@ -170,9 +170,7 @@ static vmcFlowVerdict
 gotEmulator(vmcJob *job, vmcXdrReader *reply)
 {
     emulatorJob *own = (emulatorJob *)job;
-    size_t length = 0;
-    const char *bytes = vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length);
-    g_autofree char *capabilities = g_strndup(bytes ? bytes : "", length);
+    g_autofree char *capabilities = vmcXdrReadText(reply, VMC_RPC_STRING_MAX);
 
     own->emulator = vmcCapabilitiesEmulator(capabilities);
     return own->emulator ? VMC_FLOW_WAIT : vmcCallsFail(job->calls, job->message);
@@ -198,7 +196,9 @@ emulatorClear(vmcJob *job)
     g_free(own->emulator);
 }
 
-static const vmcJobOps emulatorOps = { emulatorSteps, emulatorEnd, emulatorClear };
+static const vmcJobOps emulatorOps = {
+    .steps = emulatorSteps, .end = emulatorEnd, .clear = emulatorClear,
+};
 
 static vmcFlowVerdict
 startEmulator(rewriting *state, vmcCalls *calls, vmcWireMessage *message)

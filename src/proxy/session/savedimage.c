@@ -26,16 +26,16 @@ static void writeFileXml(vmcJob *job, GByteArray *call);
 
 /* A start: there may be an image that libvirt keeps. */
 static const vmcJobStep managedSteps[] = {
-    { VMC_RPC_DOMAIN_HAS_MANAGED_SAVE_IMAGE, NULL, askForImage, gotHasImage, true },
-    { VMC_RPC_DOMAIN_MANAGED_SAVE_GET_XML_DESC, NULL, askForXml, gotXml, true },
-    { VMC_RPC_DOMAIN_MANAGED_SAVE_DEFINE_XML, NULL, writeManagedXml, NULL, true },
+    { VMC_RPC_DOMAIN_HAS_MANAGED_SAVE_IMAGE, NULL, askForImage, gotHasImage },
+    { VMC_RPC_DOMAIN_MANAGED_SAVE_GET_XML_DESC, NULL, askForXml, gotXml },
+    { VMC_RPC_DOMAIN_MANAGED_SAVE_DEFINE_XML, NULL, writeManagedXml, NULL },
     { 0 },
 };
 
 /* A restore of the image at a path. */
 static const vmcJobStep fileSteps[] = {
-    { VMC_RPC_DOMAIN_SAVE_IMAGE_GET_XML_DESC, NULL, askForXml, gotXml, true },
-    { VMC_RPC_DOMAIN_SAVE_IMAGE_DEFINE_XML, NULL, writeFileXml, NULL, true },
+    { VMC_RPC_DOMAIN_SAVE_IMAGE_GET_XML_DESC, NULL, askForXml, gotXml },
+    { VMC_RPC_DOMAIN_SAVE_IMAGE_DEFINE_XML, NULL, writeFileXml, NULL },
     { 0 },
 };
 
@@ -72,9 +72,7 @@ static vmcFlowVerdict
 gotXml(vmcJob *job, vmcXdrReader *reply)
 {
     imageJob *own = (imageJob *)job;
-    size_t length = 0;
-    const char *bytes = reply ? vmcXdrReadString(reply, VMC_RPC_STRING_MAX, &length) : NULL;
-    g_autofree char *stock = bytes ? g_strndup(bytes, length) : NULL;
+    g_autofree char *stock = reply ? vmcXdrReadText(reply, VMC_RPC_STRING_MAX) : NULL;
     g_autofree char *xml =
         stock && vmcMentionRecord(stock) ? vmcRewritingReverse(own->dirs, stock, NULL) : NULL;
 
@@ -110,8 +108,12 @@ imageClear(vmcJob *job)
     g_free(own->xml);
 }
 
-static const vmcJobOps managedOps = { .steps = managedSteps, .clear = imageClear };
-static const vmcJobOps fileOps = { .steps = fileSteps, .clear = imageClear };
+static const vmcJobOps managedOps = {
+    .steps = managedSteps, .mayFail = true, .clear = imageClear,
+};
+static const vmcJobOps fileOps = {
+    .steps = fileSteps, .mayFail = true, .clear = imageClear,
+};
 
 /* Where the image of each call is: of the domain, at a path, or at one among parameters. */
 typedef enum { IMAGE_MANAGED, IMAGE_PATH, IMAGE_PARAMS } imagePlace;

@@ -122,41 +122,6 @@ connectDaemon(vmcSession *session)
     return 0;
 }
 
-static vmcFlowVerdict
-rewriteCall(vmcSession *session, vmcWireMessage *message)
-{
-    return vmcRewritingCall(&session->options->dirs, session->calls, message);
-}
-
-static vmcFlowVerdict
-changeDevice(vmcSession *session, vmcWireMessage *message)
-{
-    return vmcAttachCall(&session->options->dirs, session->listeners, session->calls, message);
-}
-
-static vmcFlowVerdict
-startImage(vmcSession *session, vmcWireMessage *message)
-{
-    return vmcSavedImageCall(&session->options->dirs, session->calls, message);
-}
-
-static vmcFlowVerdict
-noteListener(vmcSession *session, vmcWireMessage *message)
-{
-    vmcListenersCall(session->listeners, message);
-    return VMC_FLOW_PASS;
-}
-
-/* What is done with a call; NULL: nothing is. */
-static vmcFlowVerdict (*const callActions[VMC_RPC_ACTION_LAST])(vmcSession *session,
-                                                                vmcWireMessage *message) = {
-    [VMC_RPC_ACTION_FORWARD] = rewriteCall,
-    [VMC_RPC_ACTION_NATIVE] = rewriteCall,
-    [VMC_RPC_ACTION_DEVICE] = changeDevice,
-    [VMC_RPC_ACTION_MEND] = startImage,
-    [VMC_RPC_ACTION_LISTEN] = noteListener,
-};
-
 static bool
 isGoodCall(const vmcWireMessage *message)
 {
@@ -179,6 +144,28 @@ wantsUp(void *opaque, const vmcWireMessage *message)
     if (isGoodCall(message))
         vmcCallsNoteSerial(session->calls, message->header.serial);
     return session->gate || hasCallAction(message);
+}
+
+/* A call is looked into. */
+static vmcFlowVerdict
+act(vmcSession *session, vmcWireMessage *message)
+{
+    const vmcRewritingDirs *dirs = &session->options->dirs;
+
+    switch (message->procedure->callAction) {
+    case VMC_RPC_ACTION_FORWARD:
+    case VMC_RPC_ACTION_NATIVE:
+        return vmcRewritingCall(dirs, session->calls, message);
+    case VMC_RPC_ACTION_DEVICE:
+        return vmcAttachCall(dirs, session->listeners, session->calls, message);
+    case VMC_RPC_ACTION_MEND:
+        return vmcSavedImageCall(dirs, session->calls, message);
+    case VMC_RPC_ACTION_LISTEN:
+        vmcListenersCall(session->listeners, message);
+        return VMC_FLOW_PASS;
+    default:
+        g_assert_not_reached(); /* actions of replies */
+    }
 }
 
 /* A message while the daemon is not connected. */
@@ -207,7 +194,7 @@ takeUp(vmcSession *session, vmcWireMessage *message)
         verdict = vmcGateUp(session->gate, message);
     if (verdict != VMC_FLOW_PASS || !hasCallAction(message))
         return verdict;
-    return callActions[message->procedure->callAction](session, message);
+    return act(session, message);
 }
 
 static vmcFlowVerdict

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Our devices against our grammar: see validation.h. */
+/* Channels and their NIC against the grammar: see validation.h. */
 #include <config.h>
 
 #include "proxy/session/validation.h"
@@ -56,7 +56,7 @@ isDomain(xmlNodePtr node)
 }
 
 int
-vmcValidateOurs(const char *xml, const char *schemaDir)
+vmcValidateChannels(const char *xml, const char *schemaDir)
 {
     g_autoptr(xmlDoc) doc = NULL;
     xmlNodePtr root;
