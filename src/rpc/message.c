@@ -63,9 +63,7 @@ vmcRpcMessageNew(const vmcRpcHeader *header)
 void
 vmcRpcMessageFinish(GByteArray *message)
 {
-    guint32 length = GUINT32_TO_BE(message->len);
-
-    memcpy(message->data, &length, sizeof(length));
+    vmcXdrSetU32(message, 0, message->len);
 }
 
 GByteArray *

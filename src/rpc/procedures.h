@@ -113,10 +113,11 @@ VMC_ENUM_DECL(vmcRpcAction);
  *   P         typed parameters, of which those named dxml, destination_xml and
  *             persistent_xml are XML
  *   R         a list of domains, each with typed parameters
- *   F         flags, a word
- * In a call that is up to its domain, its XML, or the flags of a request for XML; in
- * a reply up to what may tell of the host. An event has its payload in @reply.
- * NULL: we look at nothing in it.
+ *   F         flags of a request for XML, which may ask for passwords
+ *   V         flags of a call with XML, which may ask for validation
+ * In a call that is up to its domain, its XML, or those flags; in a reply up to
+ * what may tell of the host. An event has its payload in @reply. NULL: we look at
+ * nothing in it.
  */
 typedef struct {
     guint32 program;

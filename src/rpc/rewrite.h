@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The procedures that carry XML in which our elements could stand: where it
- * stands, and which way it is to be rewritten; and a few that have to be seen
- * for the sake of running domains. Knows the places, not the XML.
+ * A visitor of the walk that gives every XML in a message to a rewriter. Knows the
+ * places, not the XML.
  *
  * Pure: opens nothing, starts nothing. Every byte read is a stranger's.
  */
@@ -30,7 +29,7 @@ typedef char *(*vmcRpcRewriter)(const char *xml, void *opaque);
 /*
  * vmcRpcRewrite:
  * Gives every XML in @message, a whole one with or without descriptors, to
- * @rewriter, @signature saying where they are. When one was changed, @out is
+ * @rewriter, @signature, which may be NULL, saying where they are. When one was changed, @out is
  * the new message, which the caller frees. What cannot be decoded is left to
  * its receiver to refuse.
  */
@@ -42,15 +41,3 @@ vmcRpcRewriteResult vmcRpcRewrite(const GByteArray *message, const char *signatu
  * to validate its XML against a schema.
  */
 bool vmcRpcAsksValidation(const GByteArray *message, const vmcRpcProcedure *procedure);
-
-/*
- * vmcRpcReadStringParam: looks for the string @name among typed parameters,
- * which are passed over; returned borrowed, its length in @length, or NULL.
- */
-const char *vmcRpcReadStringParam(vmcXdrReader *reader, const char *name, size_t *length);
-
-/*
- * vmcRpcReadDomain: passes over a domain object; its bytes are returned,
- * borrowed, and their number in @size. NULL after a failure.
- */
-const guint8 *vmcRpcReadDomain(vmcXdrReader *reader, size_t *size);

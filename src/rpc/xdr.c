@@ -106,6 +106,14 @@ vmcXdrWriteU32(GByteArray *out, guint32 value)
 }
 
 void
+vmcXdrSetU32(GByteArray *out, size_t at, guint32 value)
+{
+    guint32 wire = GUINT32_TO_BE(value);
+
+    memcpy(out->data + at, &wire, sizeof(wire));
+}
+
+void
 vmcXdrWriteString(GByteArray *out, const char *text, size_t length)
 {
     static const guint8 zeros[XDR_UNIT];

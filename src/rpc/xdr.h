@@ -52,5 +52,8 @@ void vmcXdrSkip(vmcXdrReader *reader, size_t size);
 void vmcXdrWriteU32(GByteArray *out, guint32 value);
 void vmcXdrWriteString(GByteArray *out, const char *text, size_t length);
 
+/* vmcXdrSetU32: replaces the word that stands at @at, which must be in @out. */
+void vmcXdrSetU32(GByteArray *out, size_t at, guint32 value);
+
 /* vmcXdrWriteOptional: appends an optional string; NULL is absent. */
 void vmcXdrWriteOptional(GByteArray *out, const char *text);

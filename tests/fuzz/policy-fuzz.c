@@ -53,7 +53,7 @@ checkCall(const vmcPolicy *policy, const vmcRpcProcedure *procedure, const vmcRp
     vmcRpcPayload(message, &reader);
     domains = vmcFilterDomains(policy, &reader);
     if (vmcFilterCall(policy, procedure, message, NULL) == VMC_FILTER_INSIDE &&
-        g_strcmp0(procedure->call, "d") == 0) {
+        procedure->call && procedure->call[0] == 'd') {
         size_t length;
 
         vmcRpcPayload(message, &reader);

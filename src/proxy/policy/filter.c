@@ -8,16 +8,10 @@
 #include <string.h>
 
 #include "documents/domain_mask.h"
-#include "rpc/rewrite.h"
+#include "rpc/walk.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
-
-/* libvirt's limit for a list of domains. */
-#define DOMAINS_MAX 16384
-
-/* The type of a typed parameter that is a string; the first ones are numbers. */
-#define PARAM_STRING 7
 
 /* Where a message's header has its type. */
 #define TYPE_AT 16
@@ -31,18 +25,6 @@ domainFree(gpointer opaque)
     g_free(domain);
 }
 
-/* A domain object, borrowed; false after a failure. */
-static bool
-readDomain(vmcXdrReader *reader, const char **name, size_t *length, const guint8 **uuid,
-           gint32 *id)
-{
-    *name = vmcXdrReadString(reader, VMC_RPC_STRING_MAX, length);
-    *uuid = reader->data + reader->pos;
-    vmcXdrSkip(reader, VMC_RPC_UUID_SIZE);
-    *id = (gint32)vmcXdrReadU32(reader);
-    return !reader->failed;
-}
-
 static void
 writeDomain(GByteArray *out, const vmcFilterDomain *domain)
 {
@@ -51,24 +33,27 @@ writeDomain(GByteArray *out, const vmcFilterDomain *domain)
     vmcXdrWriteU32(out, (guint32)domain->id);
 }
 
-static void
-addIfInside(const vmcPolicy *policy, vmcXdrReader *reader, GPtrArray *domains)
-{
-    const char *name;
-    const guint8 *uuid;
-    size_t length = 0;
-    gint32 id;
-    vmcFilterDomain *domain;
+/* The policy's domains in a list. */
+typedef struct {
+    const vmcPolicy *policy;
+    GPtrArray *domains;
+} choosing;
 
-    if (!readDomain(reader, &name, &length, &uuid, &id) ||
-        !vmcPolicyHas(policy, uuid, name, length))
-        return;
-    domain = g_new0(vmcFilterDomain, 1);
-    domain->name = g_strndup(name, length);
-    domain->length = length;
-    memcpy(domain->uuid, uuid, VMC_RPC_UUID_SIZE);
-    domain->id = id;
-    g_ptr_array_add(domains, domain);
+static vmcRpcVisit
+chooseDomain(void *opaque, const vmcRpcDomain *domain)
+{
+    const choosing *state = opaque;
+    vmcFilterDomain *chosen;
+
+    if (!vmcPolicyHas(state->policy, domain->uuid, domain->name, domain->length))
+        return VMC_RPC_VISIT_KEEP;
+    chosen = g_new0(vmcFilterDomain, 1);
+    chosen->name = g_strndup(domain->name, domain->length);
+    chosen->length = domain->length;
+    memcpy(chosen->uuid, domain->uuid, VMC_RPC_UUID_SIZE);
+    chosen->id = domain->id;
+    g_ptr_array_add(state->domains, chosen);
+    return VMC_RPC_VISIT_KEEP;
 }
 
 static void
@@ -80,12 +65,11 @@ reportUnreadable(void)
 GPtrArray *
 vmcFilterDomains(const vmcPolicy *policy, vmcXdrReader *reply)
 {
+    static const vmcRpcVisitor visitor = { .letters = "L", .domain = chooseDomain };
     g_autoptr(GPtrArray) domains = g_ptr_array_new_with_free_func(domainFree);
-    guint32 n = vmcXdrReadU32(reply);
+    choosing state = { .policy = policy, .domains = domains };
 
-    for (guint32 i = 0; i < MIN(n, DOMAINS_MAX) && !reply->failed; i++)
-        addIfInside(policy, reply, domains);
-    if (!reply->failed && n <= DOMAINS_MAX)
+    if (vmcRpcWalk(reply, "L", &visitor, &state, NULL) == VMC_RPC_WALK_DONE)
         return g_steal_pointer(&domains);
     reportUnreadable();
     return NULL;
@@ -115,130 +99,61 @@ reportNoUuid(const guint8 *uuid)
 /* A call on its way to its domains. */
 typedef struct {
     const vmcPolicy *policy;
+    const vmcRpcProcedure *procedure;
     const GPtrArray *domains;
-    vmcXdrReader reader;
-    vmcFilterPlace place;
+    bool ask;                   /* it takes the daemon's list to know */
 } placing;
 
 /* The name in the object is the guest's word: the uuid is what the daemon goes by. */
-static void
-placeDomain(placing *state)
+static vmcRpcVisit
+placeDomain(void *opaque, const vmcRpcDomain *domain)
 {
-    const char *name;
-    const guint8 *uuid;
-    size_t length = 0;
-    gint32 id;
+    placing *state = opaque;
 
-    if (!readDomain(&state->reader, &name, &length, &uuid, &id) ||
-        vmcPolicyHas(state->policy, uuid, NULL, 0) ||
-        (state->domains && findUuid(state->domains, uuid)))
-        return;
+    if (vmcPolicyHas(state->policy, domain->uuid, NULL, 0) ||
+        (state->domains && findUuid(state->domains, domain->uuid)))
+        return VMC_RPC_VISIT_KEEP;
     if (vmcPolicyAsksNames(state->policy) && !state->domains) {
-        state->place = VMC_FILTER_ASK;
-        return;
+        state->ask = true;
+        return VMC_RPC_VISIT_KEEP;
     }
-    state->place = VMC_FILTER_OUTSIDE;
-    reportNoUuid(uuid);
+    reportNoUuid(domain->uuid);
+    return VMC_RPC_VISIT_STOP;
 }
 
-static void
-placeOptional(placing *state)
+static vmcRpcVisit
+placeFlags(void *opaque, guint32 flags)
 {
-    if (vmcXdrReadFlag(&state->reader))
-        placeDomain(state);
-}
+    const placing *state = opaque;
 
-static void
-placeList(placing *state)
-{
-    guint32 n = vmcXdrReadU32(&state->reader);
-
-    if (n > DOMAINS_MAX)
-        state->reader.failed = true;
-    for (guint32 i = 0; i < n && !state->reader.failed && state->place != VMC_FILTER_OUTSIDE; i++)
-        placeDomain(state);
-}
-
-static void
-placeWord(placing *state)
-{
-    vmcXdrReadU32(&state->reader);
-}
-
-static void
-placeString(placing *state)
-{
-    size_t length;
-
-    vmcXdrReadString(&state->reader, VMC_RPC_STRING_MAX, &length);
-}
-
-/* What is done at each letter of a row's "where". */
-static const struct {
-    char letter;
-    void (*step)(placing *state);
-} places[] = {
-    { 'w', placeWord }, { 's', placeString }, { 'd', placeDomain }, { 'D', placeOptional },
-    { 'L', placeList },
-};
-
-static void
-placeLetter(placing *state, char letter)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
-        if (places[i].letter == letter) {
-            places[i].step(state);
-            return;
-        }
-    }
-    g_assert_not_reached();
-}
-
-/* Flags of a call for XML with passwords: the word behind the domain. */
-static bool
-wantsSecrets(const vmcRpcProcedure *procedure, vmcXdrReader *reader)
-{
-    return procedure->validateFlag == 0 && procedure->call && strchr(procedure->call, 'F') &&
-           (vmcXdrReadU32(reader) & (VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE));
-}
-
-/* The number of letters up to the last that is one of @letters. */
-static size_t
-lengthUpTo(const char *signature, const char *letters)
-{
-    size_t n = signature ? strlen(signature) : 0;
-
-    while (n > 0 && !strchr(letters, signature[n - 1]))
-        n--;
-    return n;
+    if (!(flags & (VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE)))
+        return VMC_RPC_VISIT_KEEP;
+    vmcErrorReport(VIR_FROM_ACCESS, VIR_ERR_ACCESS_DENIED,
+                   "'%s' with secrets is not allowed by the policy", state->procedure->name);
+    return VMC_RPC_VISIT_STOP;
 }
 
 vmcFilterPlace
-vmcFilterCall(const vmcPolicy *policy, const vmcRpcProcedure *procedure, const GByteArray *message,
-              const GPtrArray *domains)
+vmcFilterCall(const vmcPolicy *policy, const vmcRpcProcedure *procedure,
+              const GByteArray *message, const GPtrArray *domains)
 {
-    placing state = { .policy = policy, .domains = domains, .place = VMC_FILTER_INSIDE };
+    const vmcRpcVisitor visitor = {
+        .letters = policy->secrets ? "dDL" : "dDLF", .domain = placeDomain, .flags = placeFlags,
+    };
+    placing state = { .policy = policy, .procedure = procedure, .domains = domains };
+    vmcXdrReader reader;
 
-    size_t n = lengthUpTo(procedure->call, "dDL");
-
-    if (procedure->number == VMC_RPC_DOMAIN_SAVE_IMAGE_GET_XML_DESC)
-        n = 1;
-    vmcRpcPayload(message, &state.reader);
-    for (size_t i = 0; i < n; i++) {
-        if (!state.reader.failed && state.place != VMC_FILTER_OUTSIDE)
-            placeLetter(&state, procedure->call[i]);
-    }
-    if (state.place == VMC_FILTER_OUTSIDE)
+    vmcRpcPayload(message, &reader);
+    switch (vmcRpcWalk(&reader, procedure->call, &visitor, &state, NULL)) {
+    case VMC_RPC_WALK_DONE:
+        return state.ask ? VMC_FILTER_ASK : VMC_FILTER_INSIDE;
+    case VMC_RPC_WALK_STOPPED:
         return VMC_FILTER_OUTSIDE;
-    if (!policy->secrets && wantsSecrets(procedure, &state.reader)) {
-        vmcErrorReport(VIR_FROM_ACCESS, VIR_ERR_ACCESS_DENIED,
-                       "'%s' with secrets is not allowed by the policy", procedure->name);
+    case VMC_RPC_WALK_UNREADABLE:
+    default:
+        vmcErrorReport(VIR_FROM_RPC, VIR_ERR_RPC, "%s", "Unable to decode message payload");
         return VMC_FILTER_OUTSIDE;
     }
-    if (!state.reader.failed)
-        return state.place;
-    vmcErrorReport(VIR_FROM_RPC, VIR_ERR_RPC, "%s", "Unable to decode message payload");
-    return VMC_FILTER_OUTSIDE;
 }
 
 static void
@@ -402,220 +317,57 @@ vmcFilterAnswer(const vmcRpcHeader *header, const GByteArray *message, const GPt
     return g_steal_pointer(&reply);
 }
 
-/* A reply on its way to the guest. */
-typedef struct {
-    const vmcPolicy *policy;
-    vmcXdrReader reader;
-    GByteArray *out;            /* the new one, up to where the reader was last copied */
-    size_t copied;
-} showing;
-
-static void
-copyUntilHere(showing *state)
+/* Of an event's domain, and of each in a list, the daemon's word, name and all, counts. */
+static vmcRpcVisit
+showDomain(void *opaque, const vmcRpcDomain *domain)
 {
-    g_byte_array_append(state->out, state->reader.data + state->copied,
-                        state->reader.pos - state->copied);
-    state->copied = state->reader.pos;
+    return vmcPolicyHas(opaque, domain->uuid, domain->name, domain->length)
+        ? VMC_RPC_VISIT_KEEP : VMC_RPC_VISIT_DROP;
 }
 
-static void
-showWord(showing *state)
+static vmcRpcVisit
+showXml(void *opaque G_GNUC_UNUSED, const char *text, size_t length, char **other)
 {
-    vmcXdrReadU32(&state->reader);
+    g_autofree char *xml = g_strndup(text, length);
+    g_autofree char *masked = vmcDomainMask(xml);
+
+    if (!masked || strlen(masked) > VMC_RPC_STRING_MAX)
+        return VMC_RPC_VISIT_STOP;
+    *other = g_steal_pointer(&masked);
+    return VMC_RPC_VISIT_KEEP;
 }
 
-static void
-showDomain(showing *state)
+/* Text in which a path could stand. */
+static vmcRpcVisit
+showParam(void *opaque G_GNUC_UNUSED, const vmcRpcParam *param, char **other G_GNUC_UNUSED)
 {
-    size_t size;
-
-    vmcRpcReadDomain(&state->reader, &size);
-}
-
-static void
-showXml(showing *state)
-{
-    size_t length = 0;
-    const char *bytes;
-    g_autofree char *xml = NULL;
-    g_autofree char *masked = NULL;
-
-    copyUntilHere(state);
-    bytes = vmcXdrReadString(&state->reader, VMC_RPC_STRING_MAX, &length);
-    xml = g_strndup(bytes ? bytes : "", length);
-    masked = vmcDomainMask(xml);
-    if (!masked || strlen(masked) > VMC_RPC_STRING_MAX) {
-        state->reader.failed = true;
-        return;
-    }
-    vmcXdrWriteString(state->out, masked, strlen(masked));
-    state->copied = state->reader.pos;
-}
-
-/* Reads a parameter; whether its value is text in which a path could stand. */
-static bool
-readParam(vmcXdrReader *reader)
-{
-    /* Bytes of a value: int, uint, llong, ullong, double, boolean, from 1 on. */
-    static const size_t sizes[PARAM_STRING] = { 0, 4, 4, 8, 8, 8, 4 };
-    size_t length = 0;
-    const char *value;
-    guint32 type;
-
-    vmcXdrReadString(reader, VMC_RPC_STRING_MAX, &length);
-    type = vmcXdrReadU32(reader);
-    if (type == PARAM_STRING) {
-        value = vmcXdrReadString(reader, VMC_RPC_STRING_MAX, &length);
-        return value && memchr(value, '/', length);
-    }
-    if (type == 0 || type > PARAM_STRING)
-        reader->failed = true;
-    else
-        vmcXdrSkip(reader, sizes[type]);
-    return false;
-}
-
-/* Replaces the word that stands at @at. */
-static void
-setWord(GByteArray *out, size_t at, guint32 value)
-{
-    guint32 wire = GUINT32_TO_BE(value);
-
-    memcpy(out->data + at, &wire, sizeof(wire));
-}
-
-/* Starts a list that may become shorter; returns where its count stands, for setWord(). */
-static size_t
-beginList(showing *state, guint32 *n)
-{
-    *n = vmcXdrReadU32(&state->reader);
-    copyUntilHere(state);
-    return state->out->len - sizeof(guint32);
-}
-
-static void
-showParams(showing *state)
-{
-    guint32 n;
-    guint32 kept = 0;
-    size_t at = beginList(state, &n);
-
-    for (guint32 i = 0; i < n && !state->reader.failed; i++) {
-        if (readParam(&state->reader)) {
-            state->copied = state->reader.pos;
-        } else if (!state->reader.failed) {
-            copyUntilHere(state);
-            kept++;
-        }
-    }
-    setWord(state->out, at, kept);
-}
-
-static void
-skipParams(vmcXdrReader *reader)
-{
-    guint32 n = vmcXdrReadU32(reader);
-
-    for (guint32 i = 0; i < n && !reader->failed; i++)
-        readParam(reader);
-}
-
-/* Whether the domain that stands here is the policy's; passes over it. */
-static bool
-readIfInside(showing *state)
-{
-    const char *name;
-    const guint8 *uuid;
-    size_t length = 0;
-    gint32 id;
-
-    return readDomain(&state->reader, &name, &length, &uuid, &id) &&
-           vmcPolicyHas(state->policy, uuid, name, length);
-}
-
-static void
-showRecords(showing *state)
-{
-    guint32 n;
-    guint32 kept = 0;
-    size_t at = beginList(state, &n);
-
-    for (guint32 i = 0; i < n && !state->reader.failed; i++) {
-        bool inside = readIfInside(state);
-
-        if (inside && !state->policy->hostPaths)
-            showParams(state);
-        else
-            skipParams(&state->reader);
-        if (inside && !state->reader.failed)
-            copyUntilHere(state);
-        state->copied = state->reader.pos;
-        kept += inside;
-    }
-    setWord(state->out, at, kept);
-}
-
-/* What is done at each letter of a row's "reply"; @strips: to hide the host. */
-static const struct {
-    char letter;
-    bool strips;
-    void (*step)(showing *state);
-} shows[] = {
-    { 'w', false, showWord }, { 'd', false, showDomain }, { 'X', true, showXml },
-    { 'P', true, showParams }, { 'R', false, showRecords },
-};
-
-static void
-showLetter(showing *state, char letter)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(shows); i++) {
-        if (shows[i].letter != letter)
-            continue;
-        if (!shows[i].strips || !state->policy->hostPaths)
-            shows[i].step(state);
-        return;
-    }
-    g_assert_not_reached();
-}
-
-/* An event is about a domain that stands in it: the daemon's word, name and all. */
-static bool
-isEventInside(const vmcPolicy *policy, const vmcRpcProcedure *procedure, const GByteArray *message)
-{
-    showing state = { .policy = policy };
-
-    vmcRpcPayload(message, &state.reader);
-    for (const char *letter = procedure->reply; letter && *letter && *letter != 'd'; letter++)
-        showLetter(&state, *letter);
-    return !procedure->reply || readIfInside(&state);
+    return param->text && memchr(param->text, '/', param->length)
+        ? VMC_RPC_VISIT_DROP : VMC_RPC_VISIT_KEEP;
 }
 
 bool
 vmcFilterReply(const vmcPolicy *policy, const vmcRpcProcedure *procedure, GByteArray **message)
 {
-    showing state = { .policy = policy };
+    static const vmcRpcVisitor visitors[] = {
+        { .letters = "dXPR", .domain = showDomain, .xml = showXml, .param = showParam },
+        { .letters = "dR", .domain = showDomain },      /* where the host is shown */
+    };
+    GByteArray *out = NULL;
+    vmcRpcWalkResult result;
+    vmcXdrReader reader;
 
-    if ((procedure->traits & VMC_RPC_EVENT) && !isEventInside(policy, procedure, *message)) {
+    vmcRpcPayload(*message, &reader);
+    result = vmcRpcWalk(&reader, procedure->reply, &visitors[policy->hostPaths],
+                        (void *)policy, &out);
+    if (result == VMC_RPC_WALK_STOPPED && (procedure->traits & VMC_RPC_EVENT))
         vmcReportError(VIR_ERR_NO_DOMAIN, "%s", "an event of another domain");
-        return false;
-    }
-    if (!procedure->reply || (procedure->traits & VMC_RPC_TELLS_HOST))
-        return true;
-    vmcRpcPayload(*message, &state.reader);
-    state.out = g_byte_array_sized_new((*message)->len);
-    for (const char *letter = procedure->reply; *letter; letter++)
-        showLetter(&state, *letter);
-    if (state.reader.failed) {
-        g_byte_array_unref(state.out);
+    else if (result != VMC_RPC_WALK_DONE)
         reportUnreadable();
-        return false;
+    if (out) {
+        g_byte_array_unref(*message);
+        *message = out;
     }
-    state.reader.pos = state.reader.size;
-    copyUntilHere(&state);
-    vmcRpcMessageFinish(state.out);
-    g_byte_array_unref(*message);
-    *message = state.out;
-    return true;
+    return result == VMC_RPC_WALK_DONE;
 }
 
 /* What may follow an error's own text: libvirt's words for a domain's state. */
@@ -666,6 +418,6 @@ vmcFilterError(const GByteArray *message)
     reply = vmcRpcErrorReplyNew(&header, domain, code, text);
     /* A stream's error is no reply. */
     if (header.type == VMC_RPC_STREAM)
-        setWord(reply, TYPE_AT, VMC_RPC_STREAM);
+        vmcXdrSetU32(reply, TYPE_AT, VMC_RPC_STREAM);
     return reply;
 }

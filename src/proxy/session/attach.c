@@ -13,7 +13,7 @@
 #include "documents/domain_mention.h"
 #include "proxy/session/live.h"
 #include "qemu/nic.h"
-#include "rpc/rewrite.h"
+#include "rpc/walk.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "rpc/rewrite.h"
+#include "rpc/walk.h"
 
 #define LISTENERS_MAX 64
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "documents/domain_mention.h"
-#include "rpc/rewrite.h"
+#include "rpc/walk.h"
 
 typedef struct {
     vmcJob job;

@@ -288,7 +288,7 @@ testTable(void)
         g_assert_true(vmcRpcProcedureFindName(row->name) == row);
         g_assert_true(g_hash_table_add(names, (gpointer)(guintptr)row->name));
         for (size_t j = 0; j < G_N_ELEMENTS(sides); j++) {
-            size_t known = strspn(sides[j].signature, "wlsodDLXYPRF");
+            size_t known = strspn(sides[j].signature, "wlsodDLXYPRFV");
 
             g_assert_cmpuint(known, ==, strlen(sides[j].signature));
             if (sides[j].action == VMC_RPC_ACTION_NONE)
@@ -299,7 +299,7 @@ testTable(void)
         }
         g_assert_true(!row->note || row->document != VMC_RPC_DOCUMENT_NONE ||
                       row->callAction != VMC_RPC_ACTION_NONE);
-        g_assert_true(row->validateFlag == 0 || strstr(row->call, "XF"));
+        g_assert_true(row->validateFlag == 0 || strstr(row->call, "XV"));
     }
 }
 
