@@ -42,8 +42,10 @@ vmcRpcPayload(const GByteArray *message, vmcXdrReader *reader)
 
     vmcXdrReaderInit(reader, message->data, message->len);
     vmcXdrSkip(reader, VMC_RPC_HEADER_SIZE);
-    if (!reader->failed && vmcRpcHeaderParse(message->data, &header) &&
-        vmcRpcHeaderHasFds(&header))
+    if (reader->failed)
+        return;
+    vmcRpcHeaderParse(message->data, &header);
+    if (vmcRpcHeaderHasFds(&header))
         vmcXdrReadU32(reader);
 }
 
