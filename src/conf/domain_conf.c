@@ -12,12 +12,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "conf/domain_nic.h"
 #include "conf/xml.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_DOMAIN
-
-#define NIC_ELEMENT "<interface type='vmchannel'>"
 
 /* Attributes of the device itself, in the order in which libvirt writes them. */
 static const struct {
@@ -428,132 +427,27 @@ channelAdd(vmcDomainDef *def, vmcChannel *channel, xmlNodePtr node)
     g_ptr_array_add(def->channelNodes, node);
 }
 
-/* An attribute of @child other than @first and @second, or NULL. */
-static const char *
-unknownAttribute(xmlNodePtr child, const char *first, const char *second)
-{
-    for (const xmlAttr *attribute = child ? child->properties : NULL; attribute;
-         attribute = attribute->next) {
-        const char *name = (const char *)attribute->name;
-
-        if (!g_str_equal(name, first) && !g_str_equal(name, second))
-            return name;
-    }
-    return NULL;
-}
-
-/* The short form: <source port=/><target path=/> inside the NIC. */
-static vmcChannel *
-shortFormParse(xmlNodePtr source, xmlNodePtr target)
-{
-    g_autoptr(vmcChannel) channel = g_new0(vmcChannel, 1);
-    g_autofree char *port = vmcXmlAttribute(source, "port");
-    const char *wrong = unknownAttribute(source, "port", "address");
-    const char *wrongTarget = unknownAttribute(target, "path", "path");
-
-    channel->element = VMC_CHR_DEVICE_VMCHANNEL;
-    channel->source.type = VMC_CHR_TYPE_UNIX;
-    channel->source.mode = VMC_CHR_MODE_CONNECT;
-    channel->source.path = vmcXmlAttribute(target, "path");
-    channel->address = vmcXmlAttribute(source, "address");
-    if (wrong || wrongTarget) {
-        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "attribute '%s' in <%s> of " NIC_ELEMENT ": it can have <source port=/> and <target path=/>",
-                       wrong ? wrong : wrongTarget, wrong ? "source" : "target");
-        return NULL;
-    }
-    if (!port || !channel->source.path) {
-        vmcReportError(VIR_ERR_XML_ERROR, "missing '%s' attribute in <%s> of " NIC_ELEMENT,
-                       port ? "path" : "port", port ? "target" : "source");
-        return NULL;
-    }
-    if (!vmcChannelPortFromString(port, &channel->port)) {
-        vmcReportError(VIR_ERR_XML_ERROR,
-                       "invalid 'port' attribute '%s' in <source> of " NIC_ELEMENT ": expected a number from 1 to 65535",
-                       port);
-        return NULL;
-    }
-    vmcChannelPostParse(channel);
-    return vmcChannelValidate(channel) < 0 ? NULL : g_steal_pointer(&channel);
-}
-
-/* An <ip> gives the guest's address and its network. */
-static int
-networkParse(vmcDomainDef *def, xmlNodePtr ip)
-{
-    g_autofree char *family = vmcXmlAttribute(ip, "family");
-    g_autofree char *address = vmcXmlAttribute(ip, "address");
-    g_autofree char *prefix = vmcXmlAttribute(ip, "prefix");
-    g_autofree char *peer = vmcXmlAttribute(ip, "peer");
-    g_autofree char *text = g_strdup_printf("%s/%s", address ? address : "", prefix ? prefix : "");
-
-    if ((family && !g_str_equal(family, "ipv4")) || peer || def->hasNetwork) {
-        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "%s in <ip> of " NIC_ELEMENT ": it can have one IPv4 address of the guest, and no peer",
-                       peer ? "attribute 'peer'" : def->hasNetwork ? "a second address"
-                                                                   : "another family");
-        return -1;
-    }
-    if (!vmcNetworkFromString(text, &def->network)) {
-        vmcReportError(VIR_ERR_XML_ERROR,
-                       "invalid 'address' and 'prefix' attributes '%s' in <ip> of " NIC_ELEMENT ": expected the guest's IPv4 address, and a prefix from %d to %d",
-                       text, VMC_NETWORK_PREFIX_MIN, VMC_NETWORK_PREFIX_MAX);
-        return -1;
-    }
-    def->hasNetwork = true;
-    return 0;
-}
-
-static int
-networksParse(vmcDomainDef *def, xmlNodePtr nic)
-{
-    for (xmlNodePtr node = vmcXmlFirst(nic); node; node = vmcXmlNext(node)) {
-        if (vmcXmlIs(node, "ip") && networkParse(def, node) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int
 nicParse(vmcDomainDef *def, xmlNodePtr node)
 {
-    xmlNodePtr source = vmcXmlChild(node, "source");
-    xmlNodePtr target = vmcXmlChild(node, "target");
-    g_autofree char *path = vmcXmlAttribute(target, "path");
-    vmcChannel *channel;
+    g_autoptr(vmcNicDef) nic = vmcNicDefParse(node);
 
+    if (!nic)
+        return -1;
     g_ptr_array_add(def->nics, node);
-    if (networksParse(def, node) < 0)
-        return -1;
-    if (!source && !path)
-        return 0;
-    channel = shortFormParse(source, target);
-    if (!channel)
-        return -1;
-    channelAdd(def, channel, node);
-    return 0;
-}
-
-/* Whether a user-mode NIC has the default network; an <ip> may say another. */
-static bool
-userNicMeetsDefault(xmlNodePtr nic)
-{
-    for (xmlNodePtr ip = vmcXmlFirst(nic); ip; ip = vmcXmlNext(ip)) {
-        g_autofree char *family = vmcXmlAttribute(ip, "family");
-        g_autofree char *address = vmcXmlAttribute(ip, "address");
-        g_autofree char *prefix = vmcXmlAttribute(ip, "prefix");
-        g_autofree char *net = g_strjoin("/", address ? address : "", prefix, NULL);
-
-        if (vmcXmlIs(ip, "ip") && g_strcmp0(family, "ipv6") != 0)
-            return vmcNetworkMeetsDefault(net);
+    if (nic->hasNetwork) {
+        def->hasNetwork = true;
+        def->network = nic->network;
     }
-    return true;
+    if (nic->channel)
+        channelAdd(def, g_steal_pointer(&nic->channel), node);
+    return 0;
 }
 
 static int
 interfaceParse(vmcDomainDef *def, xmlNodePtr node)
 {
-    if (vmcXmlAttributeIs(node, "type", "user") && userNicMeetsDefault(node))
+    if (vmcXmlAttributeIs(node, "type", "user") && vmcNicMeetsUser(node))
         def->userNic = true;
     return vmcXmlIsNic(node) ? nicParse(def, node) : 0;
 }
@@ -591,7 +485,7 @@ foreignCheck(const char *domainType, xmlNodePtr node)
         return 0;
     vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                    "%s in <domain type='%s'>: channels need a domain of type 'qemu' or 'kvm'",
-                   nic ? NIC_ELEMENT : "<vmchannel>", domainType);
+                   nic ? VMC_NIC_ELEMENT : "<vmchannel>", domainType);
     return -1;
 }
 

@@ -7,11 +7,10 @@
 
 #include "conf/domain_validate.h"
 
+#include "conf/domain_nic.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_DOMAIN
-
-#define NIC_ELEMENT "<interface type='vmchannel'>"
 
 /* What a device listens on: "unix path '/p'", or NULL. The caller frees it. */
 static char *
@@ -156,16 +155,16 @@ validateAddresses(const vmcDomainDef *def)
 static int
 validateNic(const vmcDomainDef *def)
 {
-    g_autofree char *network = vmcNetworkToString(&def->network);
-
     if (def->nics->len > 1) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "%u " NIC_ELEMENT " elements: a domain can have one", def->nics->len);
+                       "%u " VMC_NIC_ELEMENT " elements: a domain can have one", def->nics->len);
         return -1;
     }
-    if (def->hasNetwork && def->userNic && vmcNetworkMeetsDefault(network)) {
+    if (def->hasNetwork && def->userNic && vmcNetworkMeetsUser(&def->network)) {
+        g_autofree char *network = vmcNetworkToString(&def->network);
+
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "network '%s' in <ip> of " NIC_ELEMENT ": the domain's user-mode NIC has 10.0.2.0/24",
+                       "network '%s' in <ip> of " VMC_NIC_ELEMENT ": the domain's user-mode NIC has 10.0.2.0/24",
                        network);
         return -1;
     }

@@ -13,7 +13,7 @@
 
 /* What QEMU's user-mode network has unless told otherwise. */
 #define USER_NETWORK ADDRESS(10, 0, 2, 0)
-#define USER_MASK 0xffffff00U
+#define USER_PREFIX 24
 
 vmcNetwork
 vmcNetworkDefault(bool besideUser)
@@ -29,24 +29,23 @@ vmcNetworkDefault(bool besideUser)
 static uint32_t
 maskOf(unsigned int prefix)
 {
-    return ~(uint32_t)0 << (32 - prefix);
+    return prefix ? ~(uint32_t)0 << (32 - prefix) : 0;
 }
 
 bool
-vmcNetworkFromString(const char *text, vmcNetwork *network)
+vmcNetworkFromAddress(const char *address, const char *prefix, vmcNetwork *network)
 {
-    g_auto(GStrv) parts = g_strsplit(text, "/", 3);
-    struct in_addr address;
+    struct in_addr guest;
     vmcNetwork read;
-    guint64 prefix;
+    guint64 number;
     uint32_t lowest;
 
-    if (g_strv_length(parts) != 2 || inet_pton(AF_INET, parts[0], &address) != 1 ||
-        !g_ascii_string_to_unsigned(parts[1], 10, VMC_NETWORK_PREFIX_MIN, VMC_NETWORK_PREFIX_MAX,
-                                    &prefix, NULL))
+    if (!address || !prefix || inet_pton(AF_INET, address, &guest) != 1 ||
+        !g_ascii_string_to_unsigned(prefix, 10, VMC_NETWORK_PREFIX_MIN, VMC_NETWORK_PREFIX_MAX,
+                                    &number, NULL))
         return false;
-    read.guest = ntohl(address.s_addr);
-    read.prefix = (unsigned int)prefix;
+    read.guest = ntohl(guest.s_addr);
+    read.prefix = (unsigned int)number;
     lowest = read.guest & maskOf(read.prefix);
     read.first = lowest;
     read.last = lowest | ~maskOf(read.prefix);
@@ -61,6 +60,14 @@ vmcNetworkFromString(const char *text, vmcNetwork *network)
     return true;
 }
 
+bool
+vmcNetworkFromString(const char *text, vmcNetwork *network)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+
+    return parts[0] && vmcNetworkFromAddress(parts[0], parts[1], network);
+}
+
 static char *
 addressToString(uint32_t address)
 {
@@ -71,9 +78,15 @@ addressToString(uint32_t address)
 }
 
 char *
+vmcNetworkGuest(const vmcNetwork *network)
+{
+    return addressToString(network->guest);
+}
+
+char *
 vmcNetworkToString(const vmcNetwork *network)
 {
-    g_autofree char *guest = addressToString(network->guest);
+    g_autofree char *guest = vmcNetworkGuest(network);
 
     return g_strdup_printf("%s/%u", guest, network->prefix);
 }
@@ -104,34 +117,45 @@ vmcNetworkAccepted(const vmcNetwork *network)
                            among ? guest : "");
 }
 
-/* The mask of ADDRESS/@text; without one QEMU goes by classes, /8 at the widest. */
-static bool
-maskFromString(const char *text, uint32_t *mask)
+/* The prefix of a mask; 0, which is all addresses, when it is not understood. */
+static unsigned int
+prefixOf(const char *mask)
 {
     struct in_addr dotted;
-    guint64 prefix;
+    guint64 number;
+    unsigned int prefix = 0;
 
-    if (!text)
-        *mask = maskOf(8);
-    else if (g_ascii_string_to_unsigned(text, 10, 1, 32, &prefix, NULL))
-        *mask = maskOf((unsigned int)prefix);
-    else if (inet_pton(AF_INET, text, &dotted) == 1)
-        *mask = ntohl(dotted.s_addr);
-    else
-        return false;
-    return true;
+    if (g_ascii_string_to_unsigned(mask, 10, 1, 32, &number, NULL))
+        return (unsigned int)number;
+    if (inet_pton(AF_INET, mask, &dotted) != 1)
+        return 0;
+    while (prefix < 32 && ntohl(dotted.s_addr) & UINT32_C(0x80000000) >> prefix)
+        prefix++;
+    return prefix;
+}
+
+vmcNetwork
+vmcNetworkUser(const char *address, const char *mask)
+{
+    vmcNetwork network = { .guest = USER_NETWORK, .prefix = USER_PREFIX };
+    struct in_addr in;
+
+    if (address && inet_pton(AF_INET, address, &in) == 1) {
+        network.guest = ntohl(in.s_addr);
+        /* Without a mask QEMU goes by classes, of which A is the widest. */
+        network.prefix = mask ? prefixOf(mask) : 8;
+    } else if (address) {
+        network.prefix = 0;
+    }
+    network.first = network.guest & maskOf(network.prefix);
+    network.last = network.first | ~maskOf(network.prefix);
+    return network;
 }
 
 bool
-vmcNetworkMeetsDefault(const char *net)
+vmcNetworkMeetsUser(const vmcNetwork *network)
 {
-    g_auto(GStrv) parts = net ? g_strsplit(net, "/", 2) : NULL;
-    struct in_addr address;
-    uint32_t mask;
+    uint32_t mask = maskOf(MIN(network->prefix, USER_PREFIX));
 
-    /* No part at all is what g_strsplit() makes of "". */
-    if (!parts || !parts[0] || inet_pton(AF_INET, parts[0], &address) != 1 || !maskFromString(parts[1], &mask))
-        return true;
-    mask &= USER_MASK;
-    return (ntohl(address.s_addr) & mask) == (USER_NETWORK & mask);
+    return (network->guest & mask) == (USER_NETWORK & mask);
 }

@@ -31,15 +31,21 @@ typedef struct {
 vmcNetwork vmcNetworkDefault(bool besideUser);
 
 /*
- * vmcNetworkFromString:
- * Reads "ADDRESS/PREFIX", the guest's address in dotted quad. Returns false,
- * and leaves @network alone, for anything else, a prefix out of bounds, or an
- * address that no host of its network can have.
+ * vmcNetworkFromAddress:
+ * Reads the guest's address, a dotted quad, and its prefix, a number; either may
+ * be NULL, which is wrong. Returns false, and leaves @network alone, for anything
+ * else, a prefix out of bounds, or an address that no host of its network can have.
  */
+bool vmcNetworkFromAddress(const char *address, const char *prefix, vmcNetwork *network);
+
+/* vmcNetworkFromString: the same of "ADDRESS/PREFIX". */
 bool vmcNetworkFromString(const char *text, vmcNetwork *network);
 
 /* vmcNetworkToString: "ADDRESS/PREFIX", which the caller frees. */
 char *vmcNetworkToString(const vmcNetwork *network);
+
+/* vmcNetworkGuest: the guest's address as a dotted quad, which the caller frees. */
+char *vmcNetworkGuest(const vmcNetwork *network);
 
 /* vmcNetworkHas: whether a channel may have @address, a dotted quad. */
 bool vmcNetworkHas(const vmcNetwork *network, const char *address);
@@ -48,10 +54,16 @@ bool vmcNetworkHas(const vmcNetwork *network, const char *address);
 char *vmcNetworkAccepted(const vmcNetwork *network);
 
 /*
- * vmcNetworkMeetsDefault:
- * Whether a network shares addresses with 10.0.2.0/24, which QEMU's user-mode
- * network has by default and ours stands in. @net is as QEMU's net= has it,
- * "ADDRESS", "ADDRESS/PREFIX" or "ADDRESS/MASK"; NULL is the default itself.
- * In doubt it is taken as wide as it could be.
+ * vmcNetworkUser:
+ * Returns the user-mode network that is said as QEMU's net= has it: an address of
+ * it, and its mask as a prefix or as a dotted quad. Without an address it is the
+ * default, 10.0.2.0/24. What is not understood makes it as wide as it could be.
  */
-bool vmcNetworkMeetsDefault(const char *net);
+vmcNetwork vmcNetworkUser(const char *address, const char *mask);
+
+/*
+ * vmcNetworkMeetsUser:
+ * Whether @network shares addresses with 10.0.2.0/24, which QEMU's user-mode
+ * network has by default, and the channels' default network lies in.
+ */
+bool vmcNetworkMeetsUser(const vmcNetwork *network);

@@ -64,18 +64,15 @@ optionName(const char *arg)
     return arg[1] == '-' ? arg + 2 : arg + 1;
 }
 
-/* Whether a user-mode network's options leave it at 10.0.2.0/24. */
-static bool
-isDefaultUserNet(const char *type, const char *net)
-{
-    return g_strcmp0(type, "user") == 0 && vmcNetworkMeetsDefault(net);
-}
-
+/* A network of the user's: its type, and the net= of a user-mode one. */
 static void
 noteNetwork(argvReader *reader, const char *type, const char *net)
 {
+    g_auto(GStrv) parts = g_strsplit(net ? net : "", "/", 2);
+    vmcNetwork network = vmcNetworkUser(parts[0], parts[0] ? parts[1] : NULL);
+
     reader->hasNet = true;
-    if (isDefaultUserNet(type, net))
+    if (g_strcmp0(type, "user") == 0 && vmcNetworkMeetsUser(&network))
         reader->plan->userNet = true;
 }
 
@@ -322,14 +319,15 @@ readArgument(argvReader *reader, const char *const *args)
 static int
 settleNetwork(vmcQemuArgv *plan)
 {
-    g_autofree char *given = plan->hasNetwork ? vmcNetworkToString(&plan->network) : NULL;
+    g_autofree char *given = NULL;
 
-    if (!given) {
+    if (!plan->hasNetwork) {
         plan->network = vmcNetworkDefault(plan->userNet);
         return 0;
     }
-    if (!plan->userNet || !vmcNetworkMeetsDefault(given))
+    if (!plan->userNet || !vmcNetworkMeetsUser(&plan->network))
         return 0;
+    given = vmcNetworkToString(&plan->network);
     vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                    "-vmchannel network '%s': the guest's user-mode network has 10.0.2.0/24", given);
     return -1;

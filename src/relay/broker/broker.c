@@ -253,8 +253,8 @@ workerStarted(void *opaque)
 {
     vmcBroker *broker = opaque;
     const vmcRelayOptions *options = broker->options;
-    vmcIpcMessage network = { .type = VMC_IPC_BROKER_NETWORK, .id = options->prefix,
-                           .value = options->mtu, .peer = options->guest.s_addr };
+    vmcIpcMessage network = { .type = VMC_IPC_BROKER_NETWORK, .id = options->network.prefix,
+                           .value = options->mtu, .peer = htonl(options->network.guest) };
     vmcIpcMessage counters = { .type = VMC_IPC_BROKER_COUNTERS };
     vmcIpcMessage serve = { .type = VMC_IPC_BROKER_SERVE };
 

@@ -24,18 +24,6 @@ struct _vmcChannels {
     int countersFd;
 };
 
-static void
-networkOf(const vmcRelayOptions *options, vmcNetwork *network)
-{
-    char guest[INET_ADDRSTRLEN];
-    g_autofree char *text = NULL;
-
-    inet_ntop(AF_INET, &options->guest, guest, sizeof(guest));
-    text = g_strdup_printf("%s/%u", guest, options->prefix);
-    /* Whatever has a guest in it has an address for a channel; none, if not. */
-    vmcNetworkFromString(text, network);
-}
-
 vmcChannels *
 vmcChannelsNew(vmcLoop *loop, const vmcRelayOptions *options, const char *guestName,
                vmcConntable *conntable)
@@ -48,7 +36,7 @@ vmcChannelsNew(vmcLoop *loop, const vmcRelayOptions *options, const char *guestN
         return NULL;
     channels = g_new0(vmcChannels, 1);
     channels->loop = loop;
-    networkOf(options, &channels->network);
+    channels->network = options->network;
     channels->guestName = guestName;
     channels->conntable = conntable;
     channels->slots = g_ptr_array_new();

@@ -8,16 +8,11 @@
 
 #include "relay/broker/options.h"
 
-#include <arpa/inet.h>
-
 #include "qemu/nic.h"
 #include "qemu/qemu_conf.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
-
-#define PREFIX_MIN 8
-#define PREFIX_MAX 31
 
 static int
 parseNumber(const char *value, unsigned int min, unsigned int max, unsigned int *number)
@@ -44,11 +39,7 @@ parseLinkFd(vmcRelayOptions *options, const char *value)
 static int
 parseNetwork(vmcRelayOptions *options, const char *value)
 {
-    g_auto(GStrv) parts = g_strsplit(value, "/", 2);
-
-    if (g_strv_length(parts) != 2 || inet_pton(AF_INET, parts[0], &options->guest) != 1)
-        return -1;
-    return parseNumber(parts[1], PREFIX_MIN, PREFIX_MAX, &options->prefix);
+    return vmcNetworkFromString(value, &options->network) ? 0 : -1;
 }
 
 static int
@@ -100,7 +91,8 @@ static const struct {
     const char *accepted;
 } rows[] = {
     { "--link-fd", parseLinkFd, "the number of an open descriptor" },
-    { "--network", parseNetwork, "ADDRESS/PREFIX of the guest, with a prefix of 8 to 31" },
+    { "--network", parseNetwork, "ADDRESS/PREFIX of the guest, with a prefix of "
+      G_STRINGIFY(VMC_NETWORK_PREFIX_MIN) " to " G_STRINGIFY(VMC_NETWORK_PREFIX_MAX) },
     { "--mtu", parseMtu, "576 to 65520" },
     { "--name", parseName, NULL },
     { "--uuid", parseUuid, NULL },
@@ -142,7 +134,7 @@ vmcRelayOptionsParse(const char *const *argv)
         if (parseOption(options, argv[0], argv[1]) < 0)
             return NULL;
     }
-    if (options->linkFd == 0 || options->prefix == 0 || options->mtu == 0) {
+    if (options->linkFd == 0 || options->network.prefix == 0 || options->mtu == 0) {
         vmcReportError(VIR_ERR_INVALID_ARG, "%s",
                        "the options '--link-fd', '--network' and '--mtu' are needed");
         return NULL;

@@ -7,14 +7,12 @@
  */
 #pragma once
 
-#include <netinet/in.h>
-
 #include "conf/domain_chr.h"
+#include "conf/network.h"
 
 typedef struct {
     int linkFd;                 /* our end of the link */
-    struct in_addr guest;       /* the guest's address */
-    unsigned int prefix;        /* and its network's prefix length */
+    vmcNetwork network;         /* the guest's */
     unsigned int mtu;           /* IP bytes a frame */
     char *name;                 /* the guest's name, uuid: NULL when it has none */
     char *uuid;

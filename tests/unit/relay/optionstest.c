@@ -2,8 +2,6 @@
 /* The relay's command line: what qemu-vmchannel writes, and the errors. */
 #include <config.h>
 
-#include <arpa/inet.h>
-
 #include "relay/broker/options.h"
 #include "util/error.h"
 
@@ -25,8 +23,8 @@ testWhole(void)
 
     g_assert_nonnull(options);
     g_assert_cmpint(options->linkFd, ==, 7);
-    g_assert_cmpuint(options->guest.s_addr, ==, inet_addr("10.0.2.5"));
-    g_assert_cmpuint(options->prefix, ==, 29);
+    g_assert_cmphex(options->network.guest, ==, 0x0a000205);
+    g_assert_cmpuint(options->network.prefix, ==, 29);
     g_assert_cmpuint(options->mtu, ==, 9000);
     g_assert_cmpstr(options->name, ==, "a,b");
     g_assert_cmpstr(options->uuid, ==, "u");
@@ -49,6 +47,9 @@ static const struct {
       "with a prefix of 8 to 31" },
     { "relay --network 10.0.2/29",
       "invalid argument: --network '10.0.2/29': accepted is ADDRESS/PREFIX of the guest, "
+      "with a prefix of 8 to 31" },
+    { "relay --network 10.0.2.0/29",
+      "invalid argument: --network '10.0.2.0/29': accepted is ADDRESS/PREFIX of the guest, "
       "with a prefix of 8 to 31" },
     { "relay --mtu 575", "invalid argument: --mtu '575': accepted is 576 to 65520" },
     { "relay --mtu 0x600", "invalid argument: --mtu '0x600': accepted is 576 to 65520" },
