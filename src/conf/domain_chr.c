@@ -18,29 +18,55 @@
 #define VMC_FROM_THIS VIR_FROM_DOMAIN
 
 VMC_ENUM_IMPL(vmcChrDeviceType, VMC_CHR_DEVICE_LAST,
-              "serial", "parallel", "console", "channel", "vmchannel")
+              [VMC_CHR_DEVICE_SERIAL] = "serial",
+              [VMC_CHR_DEVICE_PARALLEL] = "parallel",
+              [VMC_CHR_DEVICE_CONSOLE] = "console",
+              [VMC_CHR_DEVICE_CHANNEL] = "channel",
+              [VMC_CHR_DEVICE_VMCHANNEL] = "vmchannel")
 VMC_ENUM_IMPL(vmcChrType, VMC_CHR_TYPE_LAST,
-              "null", "vc", "pty", "dev", "file", "pipe", "stdio", "udp", "tcp", "unix",
-              "spicevmc", "spiceport", "nmdm", "qemu-vdagent", "dbus")
-VMC_ENUM_IMPL(vmcChrMode, VMC_CHR_MODE_LAST, NULL, "connect", "bind")
-VMC_ENUM_IMPL(vmcChrProtocol, VMC_CHR_PROTOCOL_LAST, NULL, "raw", "telnet", "telnets", "tls")
-VMC_ENUM_IMPL(vmcSwitch, VMC_SWITCH_LAST, NULL, "on", "off")
+              [VMC_CHR_TYPE_NULL] = "null",
+              [VMC_CHR_TYPE_VC] = "vc",
+              [VMC_CHR_TYPE_PTY] = "pty",
+              [VMC_CHR_TYPE_DEV] = "dev",
+              [VMC_CHR_TYPE_FILE] = "file",
+              [VMC_CHR_TYPE_PIPE] = "pipe",
+              [VMC_CHR_TYPE_STDIO] = "stdio",
+              [VMC_CHR_TYPE_UDP] = "udp",
+              [VMC_CHR_TYPE_TCP] = "tcp",
+              [VMC_CHR_TYPE_UNIX] = "unix",
+              [VMC_CHR_TYPE_SPICEVMC] = "spicevmc",
+              [VMC_CHR_TYPE_SPICEPORT] = "spiceport",
+              [VMC_CHR_TYPE_NMDM] = "nmdm",
+              [VMC_CHR_TYPE_QEMU_VDAGENT] = "qemu-vdagent",
+              [VMC_CHR_TYPE_DBUS] = "dbus")
+VMC_ENUM_IMPL(vmcChrMode, VMC_CHR_MODE_LAST,
+              [VMC_CHR_MODE_CONNECT] = "connect",
+              [VMC_CHR_MODE_BIND] = "bind")
+VMC_ENUM_IMPL(vmcChrProtocol, VMC_CHR_PROTOCOL_LAST,
+              [VMC_CHR_PROTOCOL_RAW] = "raw",
+              [VMC_CHR_PROTOCOL_TELNET] = "telnet",
+              [VMC_CHR_PROTOCOL_TELNETS] = "telnets",
+              [VMC_CHR_PROTOCOL_TLS] = "tls")
+VMC_ENUM_IMPL(vmcSwitch, VMC_SWITCH_LAST,
+              [VMC_SWITCH_ON] = "on",
+              [VMC_SWITCH_OFF] = "off")
 
-/* The kinds that are enums; the others are strings. */
+/* Of each kind: the words, where it is an enum, and how a message names it. */
 static const struct {
     int (*fromString)(const char *word);
     const char *(*toString)(int value);
     char *(*list)(void);
+    const char *noun;           /* of what a source binds; NULL: never part of that */
 } kinds[] = {
-    [VMC_CHR_FIELD_STRING] = { NULL, NULL, NULL },
-    [VMC_CHR_FIELD_PATH] = { NULL, NULL, NULL },
-    [VMC_CHR_FIELD_HOST] = { NULL, NULL, NULL },
-    [VMC_CHR_FIELD_SERVICE] = { NULL, NULL, NULL },
-    [VMC_CHR_FIELD_MODE] = { vmcChrModeFromString, vmcChrModeToString, vmcChrModeList },
+    [VMC_CHR_FIELD_STRING] = { NULL, NULL, NULL, NULL },
+    [VMC_CHR_FIELD_PATH] = { NULL, NULL, NULL, "path" },
+    [VMC_CHR_FIELD_HOST] = { NULL, NULL, NULL, "address" },
+    [VMC_CHR_FIELD_SERVICE] = { NULL, NULL, NULL, "port" },
+    [VMC_CHR_FIELD_MODE] = { vmcChrModeFromString, vmcChrModeToString, vmcChrModeList, NULL },
     [VMC_CHR_FIELD_PROTOCOL] = {
-        vmcChrProtocolFromString, vmcChrProtocolToString, vmcChrProtocolList
+        vmcChrProtocolFromString, vmcChrProtocolToString, vmcChrProtocolList, NULL
     },
-    [VMC_CHR_FIELD_SWITCH] = { vmcSwitchFromString, vmcSwitchToString, vmcSwitchList },
+    [VMC_CHR_FIELD_SWITCH] = { vmcSwitchFromString, vmcSwitchToString, vmcSwitchList, NULL },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == VMC_CHR_FIELD_LAST);
 
@@ -106,27 +132,30 @@ static const vmcChrField vdagentFields[] = {
     LOG_FIELDS
 };
 
-#define TYPE(fields, channel) { fields, G_N_ELEMENTS(fields), channel }
+#define MEMBER(name) offsetof(vmcChrSource, name)
+#define NOTHING 0
+#define TYPE(fields, channel, ...) { fields, G_N_ELEMENTS(fields), channel, { __VA_ARGS__ } }
 static const struct {
     const vmcChrField *fields;
     size_t n;
     bool channel;               /* may be a channel's host side */
+    size_t binds[2];            /* the members that say where it listens, where it does */
 } types[] = {
-    [VMC_CHR_TYPE_NULL] = TYPE(bareFields, true),
-    [VMC_CHR_TYPE_VC] = TYPE(bareFields, false),
-    [VMC_CHR_TYPE_PTY] = TYPE(ptyFields, true),
-    [VMC_CHR_TYPE_DEV] = TYPE(pathFields, true),
-    [VMC_CHR_TYPE_FILE] = TYPE(fileFields, true),
-    [VMC_CHR_TYPE_PIPE] = TYPE(pathFields, true),
-    [VMC_CHR_TYPE_STDIO] = TYPE(bareFields, true),
-    [VMC_CHR_TYPE_UDP] = TYPE(udpFields, true),
-    [VMC_CHR_TYPE_TCP] = TYPE(tcpFields, true),
-    [VMC_CHR_TYPE_UNIX] = TYPE(unixFields, true),
-    [VMC_CHR_TYPE_SPICEVMC] = TYPE(bareFields, false),
-    [VMC_CHR_TYPE_SPICEPORT] = TYPE(portFields, false),
-    [VMC_CHR_TYPE_NMDM] = TYPE(nmdmFields, false),
-    [VMC_CHR_TYPE_QEMU_VDAGENT] = TYPE(vdagentFields, false),
-    [VMC_CHR_TYPE_DBUS] = TYPE(portFields, false),
+    [VMC_CHR_TYPE_NULL] = TYPE(bareFields, true, NOTHING),
+    [VMC_CHR_TYPE_VC] = TYPE(bareFields, false, NOTHING),
+    [VMC_CHR_TYPE_PTY] = TYPE(ptyFields, true, NOTHING),
+    [VMC_CHR_TYPE_DEV] = TYPE(pathFields, true, NOTHING),
+    [VMC_CHR_TYPE_FILE] = TYPE(fileFields, true, NOTHING),
+    [VMC_CHR_TYPE_PIPE] = TYPE(pathFields, true, NOTHING),
+    [VMC_CHR_TYPE_STDIO] = TYPE(bareFields, true, NOTHING),
+    [VMC_CHR_TYPE_UDP] = TYPE(udpFields, true, MEMBER(bindHost), MEMBER(bindService)),
+    [VMC_CHR_TYPE_TCP] = TYPE(tcpFields, true, MEMBER(host), MEMBER(service)),
+    [VMC_CHR_TYPE_UNIX] = TYPE(unixFields, true, MEMBER(path)),
+    [VMC_CHR_TYPE_SPICEVMC] = TYPE(bareFields, false, NOTHING),
+    [VMC_CHR_TYPE_SPICEPORT] = TYPE(portFields, false, NOTHING),
+    [VMC_CHR_TYPE_NMDM] = TYPE(nmdmFields, false, NOTHING),
+    [VMC_CHR_TYPE_QEMU_VDAGENT] = TYPE(vdagentFields, false, NOTHING),
+    [VMC_CHR_TYPE_DBUS] = TYPE(portFields, false, NOTHING),
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(types) == VMC_CHR_TYPE_LAST);
 
@@ -238,6 +267,31 @@ vmcChrSourceEqual(const vmcChrSource *a, const vmcChrSource *b)
     return true;
 }
 
+char *
+vmcChrSourceBinds(const vmcChrSource *source)
+{
+    g_autoptr(GString) text = g_string_new(vmcChrTypeToString(source->type));
+    const size_t *members = types[source->type].binds;
+    bool binds = false;
+    size_t n;
+    const vmcChrField *fields = vmcChrTypeFields(source->type, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *value = vmcChrFieldGet(source, &fields[i]);
+
+        if (fields[i].kind == VMC_CHR_FIELD_MODE && source->mode != VMC_CHR_MODE_BIND)
+            return NULL;
+        if (members[0] != fields[i].offset && members[1] != fields[i].offset)
+            continue;
+        /* Without an address it is any; a path or port that the system chooses is free. */
+        if (fields[i].kind != VMC_CHR_FIELD_HOST && (!value || g_str_equal(value, "0")))
+            return NULL;
+        g_string_append_printf(text, " %s '%s'", kinds[fields[i].kind].noun, value ? value : "");
+        binds = true;
+    }
+    return binds ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
 void
 vmcChannelClear(vmcChannel *channel)
 {
@@ -254,6 +308,18 @@ vmcChannelFree(vmcChannel *channel)
 {
     vmcChannelClear(channel);
     g_free(channel);
+}
+
+static void
+channelFree(gpointer channel)
+{
+    vmcChannelFree(channel);
+}
+
+GPtrArray *
+vmcChannelArrayNew(void)
+{
+    return g_ptr_array_new_with_free_func(channelFree);
 }
 
 bool

@@ -176,11 +176,15 @@ typedef struct {
 
 /* Each frees what the struct owns and leaves it zeroed; NULL is accepted. */
 void vmcChrSourceClear(vmcChrSource *source);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(vmcChrSource, vmcChrSourceClear)
 void vmcChannelClear(vmcChannel *channel);
 
 /* vmcChannelFree: clears and frees; NULL is accepted. */
 void vmcChannelFree(vmcChannel *channel);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcChannel, vmcChannelFree)
+
+/* vmcChannelArrayNew: an empty array that owns the vmcChannel * in it. */
+GPtrArray *vmcChannelArrayNew(void);
 
 /* vmcChrSourceCopy: makes @dst a deep copy of @src; @dst must be empty. */
 void vmcChrSourceCopy(vmcChrSource *dst, const vmcChrSource *src);
@@ -188,6 +192,14 @@ void vmcChrSourceCopy(vmcChrSource *dst, const vmcChrSource *src);
 /* Whether both say the same, defaults filled in or not as they stand. */
 bool vmcChrSourceEqual(const vmcChrSource *a, const vmcChrSource *b);
 bool vmcChannelEqual(const vmcChannel *a, const vmcChannel *b);
+
+/*
+ * vmcChrSourceBinds:
+ * Returns what @source listens on, the same text for all that would be in each
+ * other's way: "unix path '/p'". NULL when it does not listen, or where the
+ * system chooses. The caller frees it.
+ */
+char *vmcChrSourceBinds(const vmcChrSource *source);
 
 /*
  * vmcChannelPortFromString:

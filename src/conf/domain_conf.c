@@ -208,6 +208,18 @@ vmcChrDefFree(vmcChrDef *def)
     g_free(def);
 }
 
+static void
+chrDefFree(gpointer def)
+{
+    vmcChrDefFree(def);
+}
+
+GPtrArray *
+vmcChrDefArrayNew(void)
+{
+    return g_ptr_array_new_with_free_func(chrDefFree);
+}
+
 vmcChrDef *
 vmcChrDefCopy(const vmcChrDef *def)
 {
@@ -395,18 +407,6 @@ vmcChrDefFromChannel(const vmcChannel *channel)
     return def;
 }
 
-static void
-channelFree(gpointer channel)
-{
-    vmcChannelFree(channel);
-}
-
-static void
-chrDefFree(gpointer def)
-{
-    vmcChrDefFree(def);
-}
-
 void
 vmcDomainDefFree(vmcDomainDef *def)
 {
@@ -473,8 +473,8 @@ chrParse(vmcDomainDef *def, xmlNodePtr node)
 }
 
 /*
- * Another hypervisor's domain cannot have our elements. Its guestfwd channels
- * are its own.
+ * Another hypervisor's domain cannot have a <vmchannel> or the NIC. Its guestfwd
+ * channels are that hypervisor's.
  */
 static int
 foreignCheck(const char *domainType, xmlNodePtr node)
@@ -525,9 +525,9 @@ vmcDomainDefParse(xmlNodePtr domain)
     g_autoptr(vmcDomainDef) def = g_new0(vmcDomainDef, 1);
 
     def->foreignType = foreignType(domain);
-    def->channels = g_ptr_array_new_with_free_func(channelFree);
+    def->channels = vmcChannelArrayNew();
     def->channelNodes = g_ptr_array_new();
-    def->others = g_ptr_array_new_with_free_func(chrDefFree);
+    def->others = vmcChrDefArrayNew();
     def->nics = g_ptr_array_new();
     for (xmlNodePtr part = vmcXmlFirst(domain); part; part = vmcXmlNext(part)) {
         if (!vmcXmlIs(part, "devices"))

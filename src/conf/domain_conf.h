@@ -48,6 +48,9 @@ typedef struct {
 void vmcChrDefFree(vmcChrDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcChrDef, vmcChrDefFree)
 
+/* vmcChrDefArrayNew: an empty array that owns the vmcChrDef * in it. */
+GPtrArray *vmcChrDefArrayNew(void);
+
 /*
  * vmcChrDefParse:
  * Reads one of the five elements. Returns what the caller frees, or NULL with
@@ -78,7 +81,7 @@ vmcChannel *vmcChannelFromChrDef(const vmcChrDef *def);
 /* vmcChrDefFromChannel: the reverse; cannot fail. The caller frees it. */
 vmcChrDef *vmcChrDefFromChannel(const vmcChannel *channel);
 
-/* The devices of a domain that our rules look at. */
+/* The devices of a domain that the rules for channels look at. */
 typedef struct {
     char *foreignType;          /* the domain's type when it is not QEMU's, else NULL */
     GPtrArray *channels;        /* vmcChannel *, owned, in document order */
@@ -101,7 +104,7 @@ bool vmcDomainIsForeign(xmlNodePtr domain);
  * Reads the devices of @domain, a <domain> or <inactiveDomain>; the short form
  * of 2009 (an interface with the channel in it) gives a channel whose node is
  * the interface. A device of libvirt's own that makes no sense is left to
- * libvirt; in another hypervisor's domain ours are an error. Returns what the
+ * libvirt; in another hypervisor's domain a <vmchannel> or the NIC is an error. Returns what the
  * caller frees, or NULL with an error.
  */
 vmcDomainDef *vmcDomainDefParse(xmlNodePtr domain);

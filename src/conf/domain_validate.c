@@ -12,24 +12,6 @@
 
 #define VMC_FROM_THIS VIR_FROM_DOMAIN
 
-/* What a device listens on: "unix path '/p'", or NULL. The caller frees it. */
-static char *
-boundResource(const vmcChrSource *source)
-{
-    bool bind = source->mode == VMC_CHR_MODE_BIND;
-
-    if (source->type == VMC_CHR_TYPE_UNIX && bind && source->path)
-        return g_strdup_printf("unix path '%s'", source->path);
-    if (source->type == VMC_CHR_TYPE_TCP && bind && source->host && source->service)
-        return g_strdup_printf("tcp address '%s' port '%s'", source->host, source->service);
-    if (source->type == VMC_CHR_TYPE_UDP && source->bindService &&
-        !g_str_equal(source->bindService, "0")) {
-        return g_strdup_printf("udp address '%s' port '%s'",
-                               source->bindHost ? source->bindHost : "", source->bindService);
-    }
-    return NULL;
-}
-
 /* One device in a message: "<vmchannel> 10.0.2.4:600" or "<serial type='unix'>". */
 static char *
 channelName(const vmcChannel *channel)
@@ -46,16 +28,16 @@ otherName(const vmcChrDef *def)
 }
 
 /*
- * Claims @key for a device. Both strings become the table's. Two of libvirt's
- * own devices are let through (@ours is false for the later one).
+ * Claims @key for a device; both strings become the table's. Two devices that are
+ * no channels may claim the same: @channel says what the later one is.
  */
 static int
-claim(GHashTable *claims, char *key, char *name, bool ours, const char *verb)
+claim(GHashTable *claims, char *key, char *name, bool channel, const char *verb)
 {
     const char *first = key ? g_hash_table_lookup(claims, key) : NULL;
     int ret = 0;
 
-    if (first && ours) {
+    if (first && channel) {
         vmcReportError(VIR_ERR_XML_ERROR, "%s and %s %s %s", first, name, verb, key);
         ret = -1;
     }
@@ -76,12 +58,12 @@ validateBindings(const vmcDomainDef *def)
     for (guint i = 0; i < def->others->len; i++) {
         const vmcChrDef *other = g_ptr_array_index(def->others, i);
 
-        claim(claims, boundResource(&other->source), otherName(other), false, "");
+        claim(claims, vmcChrSourceBinds(&other->source), otherName(other), false, "");
     }
     for (guint i = 0; i < def->channels->len; i++) {
         const vmcChannel *channel = g_ptr_array_index(def->channels, i);
 
-        if (claim(claims, boundResource(&channel->source), channelName(channel), true,
+        if (claim(claims, vmcChrSourceBinds(&channel->source), channelName(channel), true,
                   "both bind") < 0)
             return -1;
     }

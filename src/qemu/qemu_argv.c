@@ -432,7 +432,7 @@ vmcQemuArgvParse(const char *const *args, const char *const *configs)
     int taken = 0;
 
     plan->args = g_ptr_array_new_with_free_func(g_free);
-    plan->channels = g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))vmcChannelFree);
+    plan->channels = vmcChannelArrayNew();
     plan->netdev = -1;
     plan->mtu = MTU_DEFAULT;
 

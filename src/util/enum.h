@@ -29,15 +29,18 @@ const char *vmcEnumWord(const char *const *words, int n, int value);
 char *vmcEnumList(const char *const *words, int n);
 
 /*
- * In a header: int nameFromString(const char *) and
- * const char *nameToString(int), and char *nameList().
+ * In a header: int nameFromString(const char *), const char *nameToString(int) and
+ * char *nameList(void).
  */
 #define VMC_ENUM_DECL(name) \
     int name ## FromString(const char *word); \
     const char *name ## ToString(int value); \
     char *name ## List(void)
 
-/* In one source file: the words, in the order of the enum that ends in @last. */
+/*
+ * In one source file: the words of the enum that ends in @last, each with the value
+ * that it is of, [VALUE] = "word", so that their order means nothing.
+ */
 #define VMC_ENUM_IMPL(name, last, ...) \
     static const char *const name ## Words[] = { __VA_ARGS__ }; \
     G_STATIC_ASSERT(G_N_ELEMENTS(name ## Words) == last); \

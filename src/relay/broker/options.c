@@ -128,8 +128,7 @@ vmcRelayOptionsParse(const char *const *argv)
 {
     g_autoptr(vmcRelayOptions) options = g_new0(vmcRelayOptions, 1);
 
-    options->channels =
-        g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))vmcChannelFree);
+    options->channels = vmcChannelArrayNew();
     for (argv++; *argv; argv += 2) {
         if (parseOption(options, argv[0], argv[1]) < 0)
             return NULL;
