@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "qemu/qemu_argv.h"
+#include "qemu/qemu_conf.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -193,6 +194,28 @@ mentionsVmchannel(char **args)
     return false;
 }
 
+/* Whether it is asked what a -vmchannel may be, as QEMU's own options are. */
+static bool
+asksHelp(char **args)
+{
+    for (; args[0] && args[1]; args++) {
+        if ((g_str_equal(args[0], "-vmchannel") || g_str_equal(args[0], "--vmchannel")) &&
+            g_str_equal(args[1], "help"))
+            return true;
+    }
+    return false;
+}
+
+static void
+help(void)
+{
+    g_auto(GStrv) forms = vmcQemuChardevForms();
+
+    puts("-vmchannel [ADDRESS:]PORT:CHARDEV, where CHARDEV begins with one of");
+    for (char **form = forms; *form; form++)
+        printf("  %s\n", *form);
+}
+
 static int
 checkVersion(const char *emulator)
 {
@@ -338,6 +361,10 @@ main(int argc G_GNUC_UNUSED, char **argv)
     g_autofree char *emulator = findEmulator(&args);
     g_auto(GStrv) qemuArgs = NULL;
 
+    if (asksHelp(args)) {
+        help();
+        return EXIT_SUCCESS;
+    }
     qemuArgs = mentionsVmchannel(args) ? qemuArguments(emulator, args)
                                        : unchangedArguments(emulator, args);
     if (!qemuArgs) {

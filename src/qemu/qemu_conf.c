@@ -183,10 +183,6 @@ static const struct {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(heads) == VMC_CHR_TYPE_LAST);
 
-#define ACCEPTED_CHARDEVS \
-    "unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, udp:HOST:PORT[@HOST:PORT], file:PATH, " \
-    "pipe:PATH, /dev/PATH, pty, stdio or null"
-
 #define reportValue(value, format, ...) \
     vmcReportError(VIR_ERR_INVALID_ARG, "-vmchannel '%s': " format, value, __VA_ARGS__)
 
@@ -247,6 +243,25 @@ headFind(const char *head, vmcChrSource *source, const char **rest)
         return true;
     }
     return false;
+}
+
+char **
+vmcQemuChardevForms(void)
+{
+    g_autoptr(GStrvBuilder) forms = g_strv_builder_new();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(heads); i++) {
+        g_autofree char *telnet = NULL;
+
+        if (!heads[i].form)
+            continue;
+        g_strv_builder_add(forms, heads[i].form);
+        if (!heads[i].telnet)
+            continue;
+        telnet = g_strconcat(heads[i].telnet, heads[i].form + strlen(heads[i].prefix), NULL);
+        g_strv_builder_add(forms, telnet);
+    }
+    return g_strv_builder_end(forms);
 }
 
 static int
@@ -350,7 +365,10 @@ chardevParse(const char *value, const char *chardev, vmcChannel *channel)
     const char *rest = NULL;
 
     if (!headFind(head, &channel->source, &rest)) {
-        reportValue(value, "unknown character device '%s': expected " ACCEPTED_CHARDEVS, head);
+        g_auto(GStrv) forms = vmcQemuChardevForms();
+        g_autofree char *accepted = g_strjoinv(", ", forms);
+
+        reportValue(value, "unknown character device '%s': expected one of %s", head, accepted);
         return -1;
     }
     if (!heads[channel->source.type].parse(&channel->source, rest)) {

@@ -29,6 +29,13 @@ vmcChannel *vmcQemuChannelParse(const char *value);
 char *vmcQemuChannelFormat(const vmcChannel *channel);
 
 /*
+ * vmcQemuChardevForms:
+ * Returns how CHARDEV may begin, a form for each type ("unix:PATH") and one more
+ * for telnet, as a NULL-terminated list that the caller frees with g_strfreev().
+ */
+char **vmcQemuChardevForms(void);
+
+/*
  * The option's other value says the network of all channels when it is not the
  * default: network=ADDRESS/PREFIX, the guest's own address.
  *

@@ -81,8 +81,8 @@ testSpellings(void)
 }
 
 #define CHARDEVS \
-    "unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, udp:HOST:PORT[@HOST:PORT], file:PATH, " \
-    "pipe:PATH, /dev/PATH, pty, stdio or null"
+    "one of null, pty, /dev/PATH, file:PATH, pipe:PATH, stdio, udp:HOST:PORT[@HOST:PORT], " \
+    "tcp:HOST:PORT, telnet:HOST:PORT, unix:PATH"
 
 /* Each message begins with "invalid argument: -vmchannel 'VALUE': ". */
 static const struct {
