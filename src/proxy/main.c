@@ -22,6 +22,7 @@
 #include "proxy/wire/identity.h"
 #include "rpc/procedures.h"
 #include "util/error.h"
+#include "util/usage.h"
 
 /* The first descriptor that systemd hands over. */
 #define SYSTEMD_FD 3
@@ -189,18 +190,19 @@ run(void)
 int
 main(int argc, char **argv)
 {
-    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autoptr(GError) error = NULL;
+    bool help = false;
 
     setlocale(LC_ALL, "");
-    g_option_context_set_summary(context,
-        "Gives libvirt's clients <vmchannel> devices on an unmodified libvirt.");
-    g_option_context_set_description(context,
-        "Without --listen it serves the client on standard input and output:\n"
-        "  virsh -c 'qemu+ext:///system?command=vmchannel-proxy'");
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error))
+    if (!vmcUsageParse(entries, &argc, &argv, &help, &error))
         return wrongUsage(error->message);
+    if (help) {
+        vmcUsagePrint("vmchannel-proxy", NULL,
+            "Gives libvirt's clients <vmchannel> devices on an unmodified libvirt.", entries,
+            "Without --listen it serves the client on standard input and output:\n"
+            "  virsh -c 'qemu+ext:///system?command=vmchannel-proxy'");
+        return EXIT_SUCCESS;
+    }
     if (argc > 1)
         return wrongUsage("too many arguments");
     if (systemDaemon + sessionDaemon + (upstreamPath != NULL) > 1)

@@ -17,6 +17,7 @@
 #include "tools/command.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/usage.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
@@ -171,17 +172,17 @@ wrongUsage(const vmcCommand *command, const char *what)
 static int
 runCommand(const vmcCommand *command, int argc, char **argv)
 {
-    g_autoptr(GOptionContext) context = g_option_context_new(command->arguments);
     g_autoptr(GError) error = NULL;
     g_autofree char *name = g_strdup_printf("virt-vmchannel %s", command->name);
+    bool help = false;
 
-    g_set_prgname(name);
-    g_option_context_set_summary(context, command->summary);
-    g_option_context_set_description(context, command->description);
-    if (command->options)
-        g_option_context_add_main_entries(context, command->options, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error))
+    if (!vmcUsageParse(command->options, &argc, &argv, &help, &error))
         return wrongUsage(command, error->message);
+    if (help) {
+        vmcUsagePrint(name, command->arguments, command->summary, command->options,
+                      command->description);
+        return EXIT_SUCCESS;
+    }
     if (argc > 1 && g_str_equal(argv[1], "--")) {
         argc--;
         argv++;
