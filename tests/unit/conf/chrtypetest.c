@@ -171,38 +171,59 @@ testProfile(int type)
     }
 }
 
-/* The socket families that the sources of host sides name are allowed too. */
-static void
-testFamilies(void)
+/* The text of all sources of host sides. */
+static char *
+readHostSides(void)
 {
     static const char folder[] = "src/relay/broker/sources";
-    g_autofree char *profile = readSource("apparmor/vmchannel-relay");
     const char *top = g_getenv("abs_top_srcdir");
     g_autofree char *path = g_build_filename(top ? top : ".", folder, NULL);
     g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    g_autoptr(GRegex) family = g_regex_new("\\b[AP]F_([A-Z0-9]+)", 0, 0, NULL);
+    GString *all = g_string_new(NULL);
     const char *name;
-    int seen = 0;
 
     g_assert_nonnull(dir);
     while ((name = g_dir_read_name(dir))) {
         g_autofree char *file = g_build_filename(folder, name, NULL);
         g_autofree char *text = g_str_has_suffix(name, ".c") ? readSource(file) : NULL;
-        g_autoptr(GMatchInfo) match = NULL;
 
-        if (!text)
-            continue;
-        for (g_regex_match(family, text, 0, &match); g_match_info_matches(match);
-             g_match_info_next(match, NULL)) {
-            g_autofree char *word = g_match_info_fetch(match, 1);
-            g_autofree char *lower = g_ascii_strdown(word, -1);
-            g_autofree char *line = g_strdup_printf("\n  network %s ", lower);
+        g_string_append(all, text ? text : "");
+    }
+    return g_string_free(all, FALSE);
+}
 
-            seen++;
-            g_test_message("%s: %s", file, word);
-            if (!g_str_equal(word, "UNIX") && !g_str_equal(word, "UNSPEC"))
-                g_assert_nonnull(strstr(profile, line));
-        }
+/* The relay's table has a host side for it. */
+static void
+testHostSide(int type)
+{
+    g_autofree char *text = readHostSides();
+    g_autofree char *word = g_ascii_strup(vmcChrTypeToString(type), -1);
+    g_autofree char *row = g_strdup_printf("[VMC_CHR_TYPE_%s] = ", word);
+
+    g_test_message("%s", row);
+    g_assert_nonnull(strstr(text, row));
+}
+
+/* The socket families that the sources of host sides name are allowed too. */
+static void
+testFamilies(void)
+{
+    g_autofree char *profile = readSource("apparmor/vmchannel-relay");
+    g_autofree char *text = readHostSides();
+    g_autoptr(GRegex) family = g_regex_new("\\b[AP]F_([A-Z0-9]+)", 0, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    int seen = 0;
+
+    for (g_regex_match(family, text, 0, &match); g_match_info_matches(match);
+         g_match_info_next(match, NULL)) {
+        g_autofree char *word = g_match_info_fetch(match, 1);
+        g_autofree char *lower = g_ascii_strdown(word, -1);
+        g_autofree char *line = g_strdup_printf("\n  network %s ", lower);
+
+        seen++;
+        g_test_message("%s", word);
+        if (!g_str_equal(word, "UNIX") && !g_str_equal(word, "UNSPEC"))
+            g_assert_nonnull(strstr(profile, line));
     }
     g_assert_cmpint(seen, >, 0);
 }
@@ -288,6 +309,7 @@ static const struct {
     { "schema", testSchema },
     { "documents", testDocuments },
     { "profile", testProfile },
+    { "host-side", testHostSide },
 };
 
 static void
