@@ -2,7 +2,7 @@
 /*
  * Character devices as structs: see domain_chr.h. One row for each source
  * type says what attributes it has; everything here and in domain_conf.c
- * walks those rows, and a new type is a new row. Knows no XML.
+ * walks those rows. What else a new type needs: HACKING.md. Knows no XML.
  */
 #include <config.h>
 

@@ -140,6 +140,10 @@ testOption(int type)
     g_autofree char *chardev = NULL;
     bool named = false;
 
+    chardev = g_strdup_printf("%s%s", type == VMC_CHR_TYPE_DEV ? "/" : "", vmcChrTypeToString(type));
+    for (char **form = forms; *form; form++)
+        named = named || g_str_has_prefix(*form, chardev);
+    g_assert_true(named);
     channel->element = VMC_CHR_DEVICE_VMCHANNEL;
     channel->port = 600;
     fillValid(&channel->source, type);
@@ -148,10 +152,6 @@ testOption(int type)
     again = vmcQemuChannelParse(value);
     g_assert_nonnull(again);
     g_assert_true(vmcChannelEqual(channel, again));
-    chardev = g_strdup_printf("%s%s", type == VMC_CHR_TYPE_DEV ? "/" : "", vmcChrTypeToString(type));
-    for (char **form = forms; *form; form++)
-        named = named || g_str_has_prefix(*form, chardev);
-    g_assert_true(named);
 }
 
 static void
