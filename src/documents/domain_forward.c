@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One domain to its stock libvirt form: see domain_stock.h. Each function adds
- * the edits for one row of the table in docs/architecture.md. Whatever is said
- * about a channel or its NIC ends up in the stock form, or is an error.
+ * One domain to its stock libvirt form: see domain_stock.h. The emulator gets
+ * its prefix, the NIC becomes a client, the channels and the network become
+ * arguments, and the MTU a property of the NIC. Whatever is said about a
+ * channel or its NIC ends up in the stock form, or is an error.
  */
 #include <config.h>
 
@@ -24,40 +25,9 @@ typedef struct {
     vmcStockDef *stock;
     const vmcRewriteOptions *options;
     vmcRewriteResult *result;
-    GPtrArray *first;           /* char *: elements to put at the head of <devices> */
-    GPtrArray *tail;            /* char *: elements to put at the end of the domain */
-    char *prefix;               /* of the QEMU namespace, with its colon */
+    xmlNsPtr ns;                /* QEMU's, for what is put into the domain itself; NULL: not yet */
     unsigned int mtu;           /* to put in the override; 0: none */
-} forward;
-
-static void
-forwardClear(forward *f)
-{
-    g_ptr_array_unref(f->first);
-    g_ptr_array_unref(f->tail);
-    g_free(f->prefix);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(forward, forwardClear)
-
-/* @text for an attribute or element content. The caller frees it. */
-static char *
-escaped(const forward *f, const char *text)
-{
-    GString *out = g_string_new(NULL);
-
-    vmcXmlEscape(out, text, vmcXmlEditAscii(f->edit));
-    return g_string_free(out, FALSE);
-}
-
-/* The indentation that a child of @parent has or would have. */
-static char *
-childIndent(const forward *f, xmlNodePtr parent)
-{
-    xmlNodePtr child = vmcXmlFirst(parent);
-    g_autofree char *indent = vmcXmlEditIndent(f->edit, child ? child : parent);
-
-    return child ? g_steal_pointer(&indent) : g_strconcat(indent, "  ", NULL);
-}
+} forwardPass;
 
 /* The architectures whose emulator is not named after them. */
 static const char *
@@ -80,7 +50,7 @@ emulatorArch(const char *arch)
 
 /* The emulator of a document that names none. The first such domain is the one to ask about. */
 static char *
-emulatorDefault(const forward *f)
+emulatorDefault(const forwardPass *f)
 {
     vmcRewriteResult *result = f->result;
     xmlNodePtr type = vmcXmlChild(vmcXmlChild(f->domain, "os"), "type");
@@ -103,28 +73,30 @@ emulatorDefault(const forward *f)
 }
 
 static int
-emulatorAdd(forward *f)
+emulatorAdd(forwardPass *f)
 {
     g_autofree char *path = emulatorDefault(f);
     g_autofree char *whole = path ? g_strconcat(f->options->emulatorDir, path, NULL) : NULL;
-    g_autofree char *text = whole ? escaped(f, whole) : NULL;
+    xmlNodePtr emulator;
 
     if (!path)
         return -1;
-    if (f->stock->emulator)
-        vmcXmlEditContent(f->edit, f->stock->emulator, text);
-    else
-        g_ptr_array_add(f->first, g_strdup_printf("<emulator>%s</emulator>", text));
+    if (f->stock->emulator) {
+        vmcXmlEditContent(f->edit, f->stock->emulator, whole);
+        return 0;
+    }
+    emulator = vmcXmlElement(NULL, "emulator", NULL);
+    xmlNodeAddContent(emulator, (const xmlChar *)whole);
+    vmcXmlEditInsertNode(f->edit, f->devices, NULL, emulator);
     return 0;
 }
 
 static int
-emulatorForward(forward *f)
+emulatorForward(forwardPass *f)
 {
     xmlNodePtr emulator = f->stock->emulator;
     g_autofree char *text = emulator ? vmcXmlText(emulator) : NULL;
     const char *path = text ? g_strstrip(text) : "";
-    g_autofree char *prefix = escaped(f, f->options->emulatorDir);
 
     if (f->stock->wrapped)
         return 0;
@@ -136,83 +108,67 @@ emulatorForward(forward *f)
                        path);
         return -1;
     }
-    if (!vmcXmlEditPrepend(f->edit, emulator, prefix)) {
+    if (!vmcXmlEditPrepend(f->edit, emulator, f->options->emulatorDir)) {
         /* Written as references or CDATA, where white space can hide. */
         g_autofree char *whole = g_strconcat(f->options->emulatorDir, path, NULL);
-        g_autofree char *content = escaped(f, whole);
 
-        vmcXmlEditContent(f->edit, emulator, content);
+        vmcXmlEditContent(f->edit, emulator, whole);
     }
     return 0;
 }
 
-/* The NIC's MAC address when none is said; NULL when the domain has no uuid. */
-static char *
-nicMac(const forward *f)
+/* The NIC's <mac> when none is said; NULL when the domain has no uuid to make it of. */
+static xmlNodePtr
+nicMac(const forwardPass *f)
 {
     xmlNodePtr node = vmcXmlChild(f->domain, "uuid");
     g_autofree char *uuid = node ? vmcXmlText(node) : NULL;
+    g_autofree char *mac = vmcNicMac(uuid);
 
-    return vmcNicMac(uuid);
+    return mac ? vmcXmlElement(NULL, "mac", "address", mac, NULL) : NULL;
 }
 
-static const char nicSource[] =
-    "<source address='" VMC_STOCK_NIC_ADDRESS "' port='" VMC_STOCK_NIC_PORT "'/>";
-static const char nicAlias[] = "<alias name='" VMC_NIC_ALIAS "'/>";
-static const char nicModel[] = "<model type='virtio'/>";
-
-/* Lines joined at @indent. */
-static char *
-joinLines(GPtrArray *lines, const char *indent)
+static xmlNodePtr
+nicSource(void)
 {
-    g_autofree char *separator = g_strconcat("\n", indent, NULL);
-
-    g_ptr_array_add(lines, NULL);
-    return g_strjoinv(separator, (char **)lines->pdata);
+    return vmcXmlElement(NULL, "source", "address", VMC_STOCK_NIC_ADDRESS,
+                         "port", VMC_STOCK_NIC_PORT, NULL);
 }
 
-/* What stands inside a NIC of which nothing is said. */
-static char *
-nicContent(const forward *f, const char *indent)
+static xmlNodePtr
+nicModel(void)
 {
-    g_autoptr(GPtrArray) lines = g_ptr_array_new();
-    g_autofree char *mac = nicMac(f);
-    g_autofree char *macLine = mac ? g_strdup_printf("<mac address='%s'/>", mac) : NULL;
+    return vmcXmlElement(NULL, "model", "type", "virtio", NULL);
+}
 
-    if (macLine)
-        g_ptr_array_add(lines, macLine);
-    g_ptr_array_add(lines, (gpointer)nicSource);
-    g_ptr_array_add(lines, (gpointer)nicModel);
-    g_ptr_array_add(lines, (gpointer)nicAlias);
-    return joinLines(lines, indent);
+static xmlNodePtr
+nicAlias(void)
+{
+    return vmcXmlElement(NULL, "alias", "name", VMC_NIC_ALIAS, NULL);
 }
 
 /* The NIC that appears by itself, last among the NICs. */
 static void
-nicAdd(forward *f)
+nicAdd(forwardPass *f)
 {
     static const char *const before[] = {
         "emulator", "disk", "controller", "lease", "filesystem", "interface", NULL
     };
-    xmlNodePtr anchor = vmcStockAnchor(f->devices, before);
-    g_autofree char *indent = childIndent(f, f->devices);
-    g_autofree char *inner = g_strconcat(indent, "  ", NULL);
-    g_autofree char *content = nicContent(f, inner);
-    char *nic = g_strdup_printf("<interface type='" VMC_STOCK_NIC_TYPE "'>\n%s%s\n%s</interface>",
-                                inner, content, indent);
+    xmlNodePtr nic = vmcXmlElement(NULL, "interface", "type", VMC_STOCK_NIC_TYPE, NULL);
+    xmlNodePtr mac = nicMac(f);
 
+    if (mac)
+        xmlAddChild(nic, mac);
+    xmlAddChild(nic, nicSource());
+    xmlAddChild(nic, nicModel());
+    xmlAddChild(nic, nicAlias());
+    vmcXmlEditInsertNode(f->edit, f->devices, vmcStockAnchor(f->devices, before), nic);
     f->mtu = VMC_NIC_MTU_MAX;
-    if (!anchor) {
-        g_ptr_array_add(f->first, nic);
-        return;
-    }
-    vmcXmlEditInsertAfter(f->edit, anchor, nic);
-    g_free(nic);
 }
 
 /* The alias is how the wrapper finds the NIC: there is no room for a user's. */
 static int
-nicAliasForward(forward *f, xmlNodePtr nic)
+nicAliasForward(forwardPass *f, xmlNodePtr nic)
 {
     xmlNodePtr node = vmcXmlChild(nic, "alias");
     g_autofree char *alias = vmcXmlAttribute(node, "name");
@@ -230,7 +186,7 @@ nicAliasForward(forward *f, xmlNodePtr nic)
 
 /* The MTU leaves the NIC, where libvirt refuses it, for the override. */
 static int
-nicMtuForward(forward *f, xmlNodePtr nic)
+nicMtuForward(forwardPass *f, xmlNodePtr nic)
 {
     xmlNodePtr node = vmcXmlChild(nic, "mtu");
     g_autofree char *size = vmcXmlAttribute(node, "size");
@@ -256,9 +212,9 @@ nicMtuForward(forward *f, xmlNodePtr nic)
     return 0;
 }
 
-/* The network is an argument by now: libvirt refuses <ip> on the stock form's type. */
+/* The network becomes an argument: libvirt refuses <ip> on the stock form's type. */
 static void
-nicNetworkForward(forward *f, xmlNodePtr nic)
+nicNetworkForward(forwardPass *f, xmlNodePtr nic)
 {
     xmlNodePtr node = vmcXmlChild(nic, "ip");
 
@@ -266,9 +222,9 @@ nicNetworkForward(forward *f, xmlNodePtr nic)
         vmcXmlEditRemove(f->edit, node);
 }
 
-/* The short form's channel is an argument by now; its elements go. */
+/* The short form's channel becomes an argument; its elements go. */
 static void
-nicShortFormForward(forward *f, xmlNodePtr nic)
+nicShortFormForward(forwardPass *f, xmlNodePtr nic)
 {
     xmlNodePtr source = vmcXmlChild(nic, "source");
     xmlNodePtr target = vmcXmlChild(nic, "target");
@@ -280,63 +236,30 @@ nicShortFormForward(forward *f, xmlNodePtr nic)
         vmcXmlEditRemove(f->edit, target);
 }
 
-/* Puts @text behind the last of @after in the NIC, else first. */
-static void
-nicInsert(forward *f, xmlNodePtr nic, const char *const *after, const char *text)
-{
-    xmlNodePtr anchor = vmcStockAnchor(nic, after);
-
-    if (anchor)
-        vmcXmlEditInsertAfter(f->edit, anchor, text);
-    else
-        vmcXmlEditInsertFirst(f->edit, nic, text);
-}
-
 static int
-nicForward(forward *f, xmlNodePtr nic)
+nicForward(forwardPass *f, xmlNodePtr nic)
 {
-    static const char *const none[] = { NULL };
-    static const char *const afterMac[] = { "mac", NULL };
-    static const char *const beforeAddress[] = { "rom", "acpi", "address", NULL };
-    bool model = vmcXmlChild(nic, "model");
-    xmlNodePtr last = NULL;
-    xmlNodePtr address = NULL;
-    g_autofree char *mac = vmcXmlChild(nic, "mac") ? NULL : nicMac(f);
-    g_autofree char *macLine = mac ? g_strdup_printf("<mac address='%s'/>", mac) : NULL;
+    static const char *const behindAlias[] = { "rom", "acpi", "address", NULL };
+    xmlNodePtr mac = vmcXmlChild(nic, "mac");
+    xmlNodePtr added = mac ? NULL : nicMac(f);
 
+    if (added)
+        vmcXmlEditInsertNode(f->edit, nic, NULL, added);
     if (nicAliasForward(f, nic) < 0 || nicMtuForward(f, nic) < 0)
         return -1;
     vmcXmlEditAttribute(f->edit, nic, "type", VMC_STOCK_NIC_TYPE);
     nicShortFormForward(f, nic);
     nicNetworkForward(f, nic);
-    if (!vmcXmlFirst(nic)) {
-        g_autofree char *indent = vmcXmlEditIndent(f->edit, nic);
-        g_autofree char *inner = g_strconcat(indent, "  ", NULL);
-        g_autofree char *content = nicContent(f, inner);
-
-        vmcXmlEditInsertFirst(f->edit, nic, content);
-        return 0;
-    }
-    for (xmlNodePtr node = vmcXmlFirst(nic); node; node = vmcXmlNext(node)) {
-        last = node;
-        if (!address && !node->ns && g_strv_contains(beforeAddress, (const char *)node->name))
-            address = node;
-    }
-    if (macLine)
-        nicInsert(f, nic, none, macLine);
-    nicInsert(f, nic, afterMac, nicSource);
-    if (!model)
-        nicInsert(f, nic, afterMac, nicModel);
-    if (address)
-        vmcXmlEditInsertBefore(f->edit, address, nicAlias);
-    else
-        vmcXmlEditInsertAfter(f->edit, last, nicAlias);
+    vmcXmlEditInsertNode(f->edit, nic, mac, nicSource());
+    if (!vmcXmlChild(nic, "model"))
+        vmcXmlEditInsertNode(f->edit, nic, mac, nicModel());
+    vmcXmlEditInsertNode(f->edit, nic, vmcStockAnchorBefore(nic, behindAlias), nicAlias());
     return 0;
 }
 
 /* For the form in which libvirt would make a tap of it. */
 static void
-nicRemove(forward *f)
+nicRemove(forwardPass *f)
 {
     if (f->def->nics->len > 0)
         vmcXmlEditRemove(f->edit, g_ptr_array_index(f->def->nics, 0));
@@ -347,7 +270,7 @@ nicRemove(forward *f)
 }
 
 static int
-nicsForward(forward *f)
+nicsForward(forwardPass *f)
 {
     if (f->def->nics->len > 0 && f->stock->nic) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
@@ -368,7 +291,7 @@ nicsForward(forward *f)
 }
 
 static void
-channelsRemove(forward *f)
+channelsRemove(forwardPass *f)
 {
     for (guint i = 0; i < f->def->channelNodes->len; i++) {
         xmlNodePtr node = g_ptr_array_index(f->def->channelNodes, i);
@@ -379,51 +302,34 @@ channelsRemove(forward *f)
 }
 
 /*
- * The prefix of QEMU's namespace in @element's scope, with its colon; when
- * none is bound, one is declared on the domain.
+ * QEMU's namespace as it is declared where the domain stands. When it is not,
+ * it is declared on the domain, by a prefix that means nothing else there.
  */
-static char *
-prefixFor(forward *f)
+static xmlNsPtr
+namespaceForward(forwardPass *f)
 {
     xmlNsPtr ns = xmlSearchNsByHref(f->domain->doc, f->domain, (const xmlChar *)VMC_STOCK_URI);
-    const char *name = "qemu";
+    const char *prefix = "qemu";
     g_autofree char *declaration = NULL;
 
     if (ns && ns->prefix)
-        return g_strdup_printf("%s:", (const char *)ns->prefix);
-    if (xmlSearchNs(f->domain->doc, f->domain, (const xmlChar *)name))
-        name = "vmchannel-qemu";
-    declaration = g_strdup_printf("xmlns:%s", name);
+        return ns;
+    if (xmlSearchNs(f->domain->doc, f->domain, (const xmlChar *)prefix))
+        prefix = "vmchannel-qemu";
+    declaration = g_strdup_printf("xmlns:%s", prefix);
     vmcXmlEditAttributeAdd(f->edit, f->domain, declaration, VMC_STOCK_URI);
-    return g_strdup_printf("%s:", name);
+    return xmlNewNs(f->domain, (const xmlChar *)VMC_STOCK_URI, (const xmlChar *)prefix);
 }
 
-/* Of an element that stands already, its own prefix; else one for the domain. */
-static char *
-prefixOf(forward *f, xmlNodePtr element)
+/* What is put into an element of QEMU's namespace has the element's own prefix. */
+static xmlNsPtr
+namespaceIn(forwardPass *f, xmlNodePtr element)
 {
     if (element)
-        return element->ns->prefix ? g_strdup_printf("%s:", (const char *)element->ns->prefix)
-                                   : g_strdup("");
-    if (!f->prefix)
-        f->prefix = prefixFor(f);
-    return g_strdup(f->prefix);
-}
-
-static void
-argumentAdd(forward *f, GPtrArray *lines, const char *prefix, const char *value)
-{
-    g_autofree char *text = escaped(f, value);
-
-    g_ptr_array_add(lines, g_strdup_printf("<%sarg value='%s'/>", prefix, text));
-}
-
-/* An option of ours with its value. */
-static void
-optionAdd(forward *f, GPtrArray *lines, const char *prefix, const char *value)
-{
-    argumentAdd(f, lines, prefix, VMC_STOCK_OPTION);
-    argumentAdd(f, lines, prefix, value);
+        return element->ns;
+    if (!f->ns)
+        f->ns = namespaceForward(f);
+    return f->ns;
 }
 
 /* The last <qemu:arg> of @commandline. */
@@ -439,49 +345,47 @@ lastArgument(xmlNodePtr commandline)
     return last;
 }
 
+static xmlNodePtr
+lastChild(xmlNodePtr parent)
+{
+    static const char *const none[] = { NULL };
+
+    return vmcStockAnchorBefore(parent, none);
+}
+
 /* The channels and their network as arguments, behind the user's own. */
 static void
-argumentsForward(forward *f)
+argumentsForward(forwardPass *f)
 {
     xmlNodePtr commandline = f->stock->commandline;
     xmlNodePtr last = commandline ? lastArgument(commandline) : NULL;
-    g_autofree char *prefix = NULL;
-    g_autofree char *outer = childIndent(f, f->domain);
-    g_autofree char *inner = commandline ? childIndent(f, commandline)
-                                         : g_strconcat(outer, "  ", NULL);
-    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *text = NULL;
+    g_autoptr(GPtrArray) values = g_ptr_array_new_with_free_func(g_free);
+    xmlNodePtr added = NULL;
+    xmlNsPtr ns;
 
-    if (f->def->channels->len == 0 && !f->def->hasNetwork)
+    if (f->def->hasNetwork)
+        g_ptr_array_add(values, vmcQemuNetworkFormat(&f->def->network));
+    for (guint i = 0; i < f->def->channels->len; i++)
+        g_ptr_array_add(values, vmcQemuChannelFormat(g_ptr_array_index(f->def->channels, i)));
+    if (values->len == 0)
         return;
-    prefix = prefixOf(f, commandline);
-    if (f->def->hasNetwork) {
-        g_autofree char *value = vmcQemuNetworkFormat(&f->def->network);
+    ns = namespaceIn(f, commandline);
+    if (!commandline)
+        added = vmcXmlElement(ns, "commandline", NULL);
+    for (guint i = 0; i < values->len; i++) {
+        const char *const arguments[] = { VMC_STOCK_OPTION, g_ptr_array_index(values, i) };
 
-        optionAdd(f, lines, prefix, value);
+        for (size_t j = 0; j < G_N_ELEMENTS(arguments); j++) {
+            xmlNodePtr argument = vmcXmlElement(ns, "arg", "value", arguments[j], NULL);
+
+            if (added)
+                xmlAddChild(added, argument);
+            else
+                vmcXmlEditInsertNode(f->edit, commandline, last, argument);
+        }
     }
-    for (guint i = 0; i < f->def->channels->len; i++) {
-        g_autofree char *value = vmcQemuChannelFormat(g_ptr_array_index(f->def->channels, i));
-
-        optionAdd(f, lines, prefix, value);
-    }
-    text = joinLines(lines, inner);
-    if (last)
-        vmcXmlEditInsertAfter(f->edit, last, text);
-    else if (commandline)
-        vmcXmlEditInsertFirst(f->edit, commandline, text);
-    else
-        g_ptr_array_add(f->tail, g_strdup_printf("<%scommandline>\n%s%s\n%s</%scommandline>", prefix,
-                                                 inner, text, outer, prefix));
-}
-
-/* Nested elements, one a line: "<p:NAME ATTRIBUTES>\n … </p:NAME>". */
-static char *
-nest(const char *prefix, const char *name, const char *attributes, const char *indent,
-     const char *content)
-{
-    return g_strdup_printf("<%s%s%s>\n%s  %s\n%s</%s%s>", prefix, name, attributes, indent, content,
-                           indent, prefix, name);
+    if (added)
+        vmcXmlEditInsertNode(f->edit, f->domain, lastChild(f->domain), added);
 }
 
 static xmlNodePtr
@@ -494,85 +398,57 @@ frontendOf(xmlNodePtr device)
     return NULL;
 }
 
-static void
-insertLast(forward *f, xmlNodePtr parent, const char *text)
+/* Returns the @name that @node is put into, with the same prefix. */
+static xmlNodePtr
+wrap(xmlNodePtr node, const char *name)
 {
-    xmlNodePtr last = NULL;
+    xmlNodePtr outer = vmcXmlElement(node->ns, name, NULL);
 
-    for (xmlNodePtr node = vmcXmlFirst(parent); node; node = vmcXmlNext(node))
-        last = node;
-    if (last)
-        vmcXmlEditInsertAfter(f->edit, last, text);
-    else
-        vmcXmlEditInsertFirst(f->edit, parent, text);
+    xmlAddChild(outer, node);
+    return outer;
 }
 
 /* The MTU as a property of the NIC, in as much of an override as there is not yet. */
 static int
-mtuForward(forward *f)
+mtuForward(forwardPass *f)
 {
-    xmlNodePtr have = f->stock->device ? frontendOf(f->stock->device) : NULL;
-    xmlNodePtr into = have ? have : f->stock->device ? f->stock->device : f->stock->override;
-    g_autofree char *prefix = NULL;
-    g_autofree char *property = NULL;
-    g_autofree char *indent = into ? childIndent(f, into) : childIndent(f, f->domain);
-    g_autofree char *in1 = g_strconcat(indent, "  ", NULL);
-    g_autofree char *in2 = g_strconcat(in1, "  ", NULL);
-    g_autofree char *frontend = NULL;
-    g_autofree char *device = NULL;
+    const vmcStockDef *stock = f->stock;
+    xmlNodePtr frontend = stock->device ? frontendOf(stock->device) : NULL;
+    xmlNodePtr into = frontend ? frontend : stock->device ? stock->device : stock->override;
+    g_autofree char *mtu = g_strdup_printf("%u", f->mtu);
+    xmlNodePtr node;
 
     if (f->mtu == 0)
         return 0;
-    if (f->stock->mtu) {
+    if (stock->mtu) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "property '%s' of '%s' in <override>: <mtu> of <interface type='vmchannel'> says it",
                        VMC_STOCK_MTU, VMC_NIC_ALIAS);
         return -1;
     }
-    prefix = prefixOf(f, into);
-    property = g_strdup_printf("<%sproperty name='" VMC_STOCK_MTU "' type='unsigned' value='%u'/>",
-                               prefix, f->mtu);
-    if (have) {
-        insertLast(f, have, property);
-        return 0;
+    node = vmcXmlElement(namespaceIn(f, into), "property", "name", VMC_STOCK_MTU,
+                         "type", "unsigned", "value", mtu, NULL);
+    if (!frontend)
+        node = wrap(node, "frontend");
+    if (!stock->device) {
+        node = wrap(node, "device");
+        xmlNewProp(node, (const xmlChar *)"alias", (const xmlChar *)VMC_NIC_ALIAS);
     }
-    frontend = nest(prefix, "frontend", "", f->stock->device ? indent : into ? in1 : in2, property);
-    if (f->stock->device) {
-        insertLast(f, f->stock->device, frontend);
-        return 0;
+    if (!into) {
+        node = wrap(node, "override");
+        into = f->domain;
     }
-    device = nest(prefix, "device", " alias='" VMC_NIC_ALIAS "'", into ? indent : in1, frontend);
-    if (into)
-        insertLast(f, into, device);
-    else
-        g_ptr_array_add(f->tail, nest(prefix, "override", "", indent, device));
+    vmcXmlEditInsertNode(f->edit, into, lastChild(into), node);
     return 0;
-}
-
-/* What goes to the head of <devices> and to the end of the domain. */
-static void
-flush(forward *f)
-{
-    g_autofree char *first = childIndent(f, f->devices);
-    g_autofree char *firstText = f->first->len > 0 ? joinLines(f->first, first) : NULL;
-    g_autofree char *tail = childIndent(f, f->domain);
-    g_autofree char *tailText = f->tail->len > 0 ? joinLines(f->tail, tail) : NULL;
-
-    if (firstText)
-        vmcXmlEditInsertFirst(f->edit, f->devices, firstText);
-    if (tailText)
-        insertLast(f, f->domain, tailText);
 }
 
 int
 vmcDomainForward(vmcXmlEdit *edit, xmlNodePtr domain, vmcDomainDef *def, vmcStockDef *stock,
                  const vmcRewriteOptions *options, vmcRewriteResult *result)
 {
-    g_auto(forward) f = {
+    forwardPass f = {
         .edit = edit, .domain = domain, .devices = vmcXmlChild(domain, "devices"),
         .def = def, .stock = stock, .options = options, .result = result,
-        .first = g_ptr_array_new_with_free_func(g_free),
-        .tail = g_ptr_array_new_with_free_func(g_free),
     };
 
     if (!f.devices) {
@@ -583,8 +459,5 @@ vmcDomainForward(vmcXmlEdit *edit, xmlNodePtr domain, vmcDomainDef *def, vmcStoc
         return -1;
     channelsRemove(&f);
     argumentsForward(&f);
-    if (mtuForward(&f) < 0)
-        return -1;
-    flush(&f);
-    return 0;
+    return mtuForward(&f);
 }

@@ -18,75 +18,30 @@ typedef struct {
     vmcStockDef *stock;
     const vmcRewriteOptions *options;
     GHashTable *removed;        /* xmlNodePtr: what goes, children included by nature */
-} reverse;
+} reversePass;
 
 static void
-removeNode(reverse *r, xmlNodePtr node)
+removeNode(reversePass *r, xmlNodePtr node)
 {
     g_hash_table_add(r->removed, node);
     vmcXmlEditRemove(r->edit, node);
 }
 
 static void
-emulatorReverse(reverse *r)
+emulatorReverse(reversePass *r)
 {
+    const char *dir = r->options->emulatorDir;
     xmlNodePtr emulator = r->stock->emulator;
     g_autofree char *text = vmcXmlText(emulator);
-    g_autoptr(GString) prefix = g_string_new(NULL);
-    g_autoptr(GString) path = g_string_new(NULL);
 
-    vmcXmlEscape(prefix, r->options->emulatorDir, vmcXmlEditAscii(r->edit));
-    if (vmcXmlEditUnprepend(r->edit, emulator, prefix->str))
-        return;
-    /* Written in other characters than ours: references, CDATA. */
-    vmcXmlEscape(path, g_strstrip(text) + strlen(r->options->emulatorDir),
-                 vmcXmlEditAscii(r->edit));
-    vmcXmlEditContent(r->edit, emulator, path->str);
-}
-
-static char *
-mtuLine(const reverse *r)
-{
-    bool has = r->stock->mtu && vmcStockNicHasMtu(r->stock->nic);
-    g_autofree char *value = has ? vmcXmlAttribute(r->stock->mtu, "value") : NULL;
-
-    return value ? g_strdup_printf("<mtu size='%s'/>", value) : NULL;
-}
-
-/* The first child that libvirt writes behind <mtu>; else NULL. */
-static xmlNodePtr
-behindMtu(xmlNodePtr nic)
-{
-    static const char *const names[] = {
-        "coalesce", "boot", "alias", "rom", "acpi", "address", NULL
-    };
-
-    for (xmlNodePtr node = vmcXmlFirst(nic); node; node = vmcXmlNext(node)) {
-        if (!node->ns && g_strv_contains(names, (const char *)node->name))
-            return node;
-    }
-    return NULL;
-}
-
-/* The network as libvirt writes the address of a NIC, behind the MAC. */
-static void
-networkReverse(reverse *r, xmlNodePtr nic)
-{
-    g_autofree char *text = vmcNetworkToString(&r->stock->network);
-    g_auto(GStrv) parts = g_strsplit(text, "/", 2);
-    g_autofree char *ip = g_strdup_printf("<ip address='%s' family='ipv4' prefix='%s'/>", parts[0],
-                                          parts[1]);
-    xmlNodePtr mac = vmcXmlChild(nic, "mac");
-
-    if (mac)
-        vmcXmlEditInsertAfter(r->edit, mac, ip);
-    else
-        vmcXmlEditInsertFirst(r->edit, nic, ip);
+    /* Else it is written in other characters than ours: references, CDATA. */
+    if (!vmcXmlEditUnprepend(r->edit, emulator, dir))
+        vmcXmlEditContent(r->edit, emulator, g_strstrip(text) + strlen(dir));
 }
 
 /* Whether nothing but what is removed, and white space, stands in @element. */
 static bool
-isEmptied(const reverse *r, xmlNodePtr element)
+isEmptied(const reversePass *r, xmlNodePtr element)
 {
     for (xmlNodePtr node = element->children; node; node = node->next) {
         if (!g_hash_table_contains(r->removed, node) && !xmlIsBlankNode(node))
@@ -97,7 +52,7 @@ isEmptied(const reverse *r, xmlNodePtr element)
 
 /* Takes @node out, and with it each parent that it leaves empty, up to the domain. */
 static void
-removeUpwards(reverse *r, xmlNodePtr node)
+removeUpwards(reversePass *r, xmlNodePtr node)
 {
     g_hash_table_add(r->removed, node);
     while (node->parent != r->domain && isEmptied(r, node->parent)) {
@@ -107,26 +62,52 @@ removeUpwards(reverse *r, xmlNodePtr node)
     vmcXmlEditRemove(r->edit, node);
 }
 
+/* The MTU is an attribute of the NIC again, where libvirt writes it. */
 static void
-nicReverse(reverse *r)
+mtuReverse(reversePass *r)
+{
+    static const char *const behind[] = {
+        "coalesce", "boot", "alias", "rom", "acpi", "address", NULL
+    };
+    xmlNodePtr nic = r->stock->nic;
+    g_autofree char *value = vmcXmlAttribute(r->stock->mtu, "value");
+
+    if (!value || !vmcStockNicHasMtu(nic))
+        return;
+    vmcXmlEditInsertNode(r->edit, nic, vmcStockAnchorBefore(nic, behind),
+                         vmcXmlElement(NULL, "mtu", "size", value, NULL));
+    removeUpwards(r, r->stock->mtu);
+}
+
+/* The network as libvirt writes the address of a NIC, behind the MAC. */
+static void
+networkReverse(reversePass *r)
 {
     xmlNodePtr nic = r->stock->nic;
-    g_autofree char *mtu = mtuLine(r);
+    g_autofree char *text = vmcNetworkToString(&r->stock->network);
+    g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+
+    vmcXmlEditInsertNode(r->edit, nic, vmcXmlChild(nic, "mac"),
+                         vmcXmlElement(NULL, "ip", "address", parts[0], "family", "ipv4",
+                                       "prefix", parts[1], NULL));
+}
+
+static void
+nicReverse(reversePass *r)
+{
+    xmlNodePtr nic = r->stock->nic;
 
     vmcXmlEditAttribute(r->edit, nic, "type", "vmchannel");
     /* Its source and alias are there: the NIC was found by them. */
     vmcXmlEditRemove(r->edit, vmcStockNicSource(nic));
-    if (mtu) {
-        vmcXmlEditInsertBefore(r->edit, behindMtu(nic), mtu);
-        removeUpwards(r, r->stock->mtu);
-    }
+    mtuReverse(r);
     vmcXmlEditRemove(r->edit, vmcXmlChild(nic, "alias"));
     if (r->stock->hasNetwork)
-        networkReverse(r, nic);
+        networkReverse(r);
 }
 
 static void
-argumentsReverse(reverse *r)
+argumentsReverse(reversePass *r)
 {
     GPtrArray *arguments = r->stock->arguments;
     xmlNodePtr last = NULL;
@@ -182,7 +163,7 @@ liveDef(const vmcLiveChannel *live)
 
 /* The channels that the domain has (vmcChrDef *); the caller unrefs them. */
 static GPtrArray *
-channelDefs(const reverse *r)
+channelDefs(const reversePass *r)
 {
     GPtrArray *defs = g_ptr_array_new_with_free_func(chrDefFree);
     g_autoptr(GPtrArray) recorded = vmcStockRecorded(r->stock);
@@ -197,33 +178,27 @@ channelDefs(const reverse *r)
 
 /* In the order of the arguments, or of who says what there is instead. */
 static void
-channelsReverse(reverse *r, xmlNodePtr devices)
+channelsReverse(reversePass *r, xmlNodePtr devices)
 {
     g_autoptr(GPtrArray) defs = channelDefs(r);
     xmlNodePtr anchor = channelAnchor(devices);
     xmlNodePtr first = vmcXmlFirst(devices);
     g_autofree char *indent = vmcXmlEditIndent(r->edit, anchor ? anchor : first ? first : devices);
-    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *separator = g_strconcat("\n", indent, NULL);
-    g_autofree char *text = NULL;
 
     for (guint i = 0; i < defs->len; i++) {
-        g_ptr_array_add(lines, vmcChrDefFormat(g_ptr_array_index(defs, i), indent,
-                                               vmcXmlEditAscii(r->edit)));
+        g_autofree char *text = vmcChrDefFormat(g_ptr_array_index(defs, i), indent,
+                                                vmcXmlEditAscii(r->edit));
+
+        if (anchor)
+            vmcXmlEditInsertAfter(r->edit, anchor, text);
+        else
+            vmcXmlEditInsertFirst(r->edit, devices, text);
     }
-    if (lines->len == 0)
-        return;
-    g_ptr_array_add(lines, NULL);
-    text = g_strjoinv(separator, (char **)lines->pdata);
-    if (anchor)
-        vmcXmlEditInsertAfter(r->edit, anchor, text);
-    else
-        vmcXmlEditInsertFirst(r->edit, devices, text);
 }
 
 /* Whether anything that stays under @node uses the declaration @ns. */
 static bool
-usesNamespace(const reverse *r, xmlNodePtr node, const xmlNs *ns)
+usesNamespace(const reversePass *r, xmlNodePtr node, const xmlNs *ns)
 {
     if (g_hash_table_contains(r->removed, node))
         return false;
@@ -242,7 +217,7 @@ usesNamespace(const reverse *r, xmlNodePtr node, const xmlNs *ns)
 
 /* libvirt declares the namespace exactly when something uses it. */
 static void
-namespaceReverse(reverse *r)
+namespaceReverse(reversePass *r)
 {
     if (g_hash_table_size(r->removed) == 0)
         return;
@@ -262,7 +237,7 @@ vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
                  const vmcRewriteOptions *options)
 {
     g_autoptr(GHashTable) removed = g_hash_table_new(NULL, NULL);
-    reverse r = {
+    reversePass r = {
         .edit = edit, .domain = domain, .stock = stock, .options = options, .removed = removed,
     };
     xmlNodePtr devices = vmcXmlChild(domain, "devices");

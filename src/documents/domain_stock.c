@@ -219,14 +219,31 @@ vmcStockDefParse(xmlNodePtr domain, const vmcRewriteOptions *options)
     return stock;
 }
 
+static bool
+isNamed(xmlNodePtr node, const char *const *names)
+{
+    return !node->ns && g_strv_contains(names, (const char *)node->name);
+}
+
 xmlNodePtr
 vmcStockAnchor(xmlNodePtr parent, const char *const *names)
 {
     xmlNodePtr anchor = NULL;
 
     for (xmlNodePtr node = vmcXmlFirst(parent); node; node = vmcXmlNext(node)) {
-        if (!node->ns && g_strv_contains(names, (const char *)node->name))
+        if (isNamed(node, names))
             anchor = node;
     }
+    return anchor;
+}
+
+xmlNodePtr
+vmcStockAnchorBefore(xmlNodePtr parent, const char *const *names)
+{
+    xmlNodePtr anchor = NULL;
+
+    for (xmlNodePtr node = vmcXmlFirst(parent); node && !isNamed(node, names);
+         node = vmcXmlNext(node))
+        anchor = node;
     return anchor;
 }

@@ -66,11 +66,13 @@ bool vmcStockNicHasMtu(xmlNodePtr nic);
 xmlNodePtr vmcStockNicSource(xmlNodePtr nic);
 
 /*
- * vmcStockAnchor:
- * Returns the last child element of @parent whose name (in no namespace) is
- * one of the NULL-terminated @names, or NULL.
+ * vmcStockAnchor, vmcStockAnchorBefore:
+ * Return the last child element of @parent whose name (in no namespace) is one
+ * of the NULL-terminated @names; the last before the first such one. NULL:
+ * there is none.
  */
 xmlNodePtr vmcStockAnchor(xmlNodePtr parent, const char *const *names);
+xmlNodePtr vmcStockAnchorBefore(xmlNodePtr parent, const char *const *names);
 
 /* One direction for one <domain>; 0, or -1 with an error. @result gets the guess. */
 int vmcDomainForward(vmcXmlEdit *edit, xmlNodePtr domain, vmcDomainDef *def, vmcStockDef *stock,

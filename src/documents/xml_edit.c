@@ -8,6 +8,7 @@
 
 #include "documents/xml_edit.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "conf/xml.h"
@@ -15,19 +16,31 @@
 
 #define VMC_FROM_THIS VIR_FROM_XML
 
+/* Where an element stands, as offsets into the document. */
+typedef struct {
+    size_t begin;               /* its first '<' */
+    size_t content;             /* behind its start tag */
+    size_t contentEnd;          /* at its end tag; content itself when it is empty */
+    size_t end;                 /* behind it */
+    bool empty;                 /* written "<a/>" */
+    bool filled;                /* was empty, and something is inserted into it */
+} elementSpan;
+
+/* The bytes from begin to end become the text. */
 typedef struct {
     size_t begin;
     size_t end;
     char *text;
     guint order;                /* of two at one place, the earlier made comes first */
-} edit;
+    bool isElement;             /* a whole one, which is inserted */
+} byteEdit;
 
 struct vmcXmlEdit {
     const char *xml;
     const char *newline;
     bool ascii;
-    GArray *spans;              /* vmcXmlSpan, in document order; nodes point into it */
-    GArray *edits;
+    GArray *spans;              /* elementSpan, in document order; nodes point into it */
+    GArray *edits;              /* byteEdit */
 };
 
 static const char *
@@ -87,16 +100,16 @@ scan(const char *xml, GArray *spans)
         if (!next)
             return false;
         if (tag[1] == '/') {
-            vmcXmlSpan *span;
+            elementSpan *span;
 
             if (open->len == 0)
                 return false;
-            span = &g_array_index(spans, vmcXmlSpan, g_array_index(open, guint, open->len - 1));
+            span = &g_array_index(spans, elementSpan, g_array_index(open, guint, open->len - 1));
             g_array_set_size(open, open->len - 1);
             span->contentEnd = (size_t)(tag - xml);
             span->end = (size_t)(next - xml);
         } else if (!special) {
-            vmcXmlSpan span = {
+            elementSpan span = {
                 .begin = (size_t)(tag - xml), .content = (size_t)(next - xml),
                 .contentEnd = (size_t)(next - xml), .end = (size_t)(next - xml),
                 .empty = next[-2] == '/',
@@ -150,7 +163,7 @@ pair(const char *xml, xmlDocPtr doc, GArray *spans)
     guint i = 0;
 
     for (xmlNodePtr node = xmlDocGetRootElement(doc); node; node = nextInDocument(node)) {
-        vmcXmlSpan *span = i < spans->len ? &g_array_index(spans, vmcXmlSpan, i) : NULL;
+        elementSpan *span = i < spans->len ? &g_array_index(spans, elementSpan, i) : NULL;
 
         if (!span || !isTagOf(xml + span->begin, node))
             return false;
@@ -177,58 +190,78 @@ isAsciiCompatible(const char *encoding)
 vmcXmlEdit *
 vmcXmlEditNew(const char *xml, xmlDocPtr doc)
 {
-    g_autoptr(vmcXmlEdit) self = g_new0(vmcXmlEdit, 1);
+    g_autoptr(vmcXmlEdit) edit = g_new0(vmcXmlEdit, 1);
     const char *encoding = doc->encoding ? (const char *)doc->encoding : "UTF-8";
     const char *line = strchr(xml, '\n');
 
-    self->xml = xml;
-    self->newline = line && line > xml && line[-1] == '\r' ? "\r\n" : "\n";
-    self->ascii = g_ascii_strcasecmp(encoding, "UTF-8") != 0;
-    self->spans = g_array_new(FALSE, FALSE, sizeof(vmcXmlSpan));
-    self->edits = g_array_new(FALSE, FALSE, sizeof(edit));
+    edit->xml = xml;
+    edit->newline = line && line > xml && line[-1] == '\r' ? "\r\n" : "\n";
+    edit->ascii = g_ascii_strcasecmp(encoding, "UTF-8") != 0;
+    edit->spans = g_array_new(FALSE, FALSE, sizeof(elementSpan));
+    edit->edits = g_array_new(FALSE, FALSE, sizeof(byteEdit));
     if (!isAsciiCompatible(encoding)) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "encoding '%s' of a document with channels: expected UTF-8, US-ASCII, ISO-8859 or Windows-125x",
                        encoding);
         return NULL;
     }
-    if (!scan(xml, self->spans) || !pair(xml, doc, self->spans)) {
+    if (!scan(xml, edit->spans) || !pair(xml, doc, edit->spans)) {
         vmcReportError(VIR_ERR_INTERNAL_ERROR, "%s", "the document's elements cannot be located");
         return NULL;
     }
-    return g_steal_pointer(&self);
+    return g_steal_pointer(&edit);
 }
 
 void
-vmcXmlEditFree(vmcXmlEdit *self)
+vmcXmlEditFree(vmcXmlEdit *edit)
 {
-    if (!self)
+    if (!edit)
         return;
-    for (guint i = 0; i < self->edits->len; i++)
-        g_free(g_array_index(self->edits, edit, i).text);
-    g_array_unref(self->edits);
-    g_array_unref(self->spans);
-    g_free(self);
+    for (guint i = 0; i < edit->edits->len; i++)
+        g_free(g_array_index(edit->edits, byteEdit, i).text);
+    g_array_unref(edit->edits);
+    g_array_unref(edit->spans);
+    g_free(edit);
 }
 
 bool
-vmcXmlEditAscii(const vmcXmlEdit *self)
+vmcXmlEditAscii(const vmcXmlEdit *edit)
 {
-    return self->ascii;
+    return edit->ascii;
 }
 
-const vmcXmlSpan *
-vmcXmlEditSpan(const vmcXmlEdit *self G_GNUC_UNUSED, xmlNodePtr element)
+static elementSpan *
+spanOf(xmlNodePtr element)
 {
     return element->_private;
+}
+
+/* The bytes are those of the document as it was given. */
+static void
+replace(vmcXmlEdit *edit, size_t begin, size_t end, const char *text)
+{
+    byteEdit added = { begin, end, g_strdup(text), edit->edits->len, false };
+
+    g_array_append_val(edit->edits, added);
+}
+
+/* @white is what stands in front of the elements there. */
+static void
+insert(vmcXmlEdit *edit, size_t at, const char *white, const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", 0);
+    g_autofree char *own = g_strjoinv(edit->newline, lines);
+    byteEdit added = { at, at, g_strconcat(white, own, NULL), edit->edits->len, true };
+
+    g_array_append_val(edit->edits, added);
 }
 
 /* By place; an insertion before a replacement that begins there. */
 static gint
 compareEdits(gconstpointer left, gconstpointer right)
 {
-    const edit *a = left;
-    const edit *b = right;
+    const byteEdit *a = left;
+    const byteEdit *b = right;
 
     if (a->begin != b->begin)
         return a->begin < b->begin ? -1 : 1;
@@ -237,169 +270,214 @@ compareEdits(gconstpointer left, gconstpointer right)
     return a->order < b->order ? -1 : 1;
 }
 
+/* Where the white space in front of an element begins, its line's end included. */
+static size_t
+lineBegin(const vmcXmlEdit *edit, const elementSpan *span)
+{
+    size_t begin = span->begin;
+    size_t at = begin;
+
+    while (at > 0 && (edit->xml[at - 1] == ' ' || edit->xml[at - 1] == '\t'))
+        at--;
+    if (at == 0 || edit->xml[at - 1] != '\n')
+        return begin;
+    at--;
+    return at > 0 && edit->xml[at - 1] == '\r' ? at - 1 : at;
+}
+
+/* The white space in front of an element, line end included; "" inside a line. */
+static char *
+lead(const vmcXmlEdit *edit, const elementSpan *span)
+{
+    size_t begin = lineBegin(edit, span);
+
+    return g_strndup(edit->xml + begin, span->begin - begin);
+}
+
+/* The element's name as it is written. */
+static char *
+writtenName(const vmcXmlEdit *edit, const elementSpan *span)
+{
+    const char *name = edit->xml + span->begin + 1;
+
+    return g_strndup(name, strcspn(name, " \t\r\n/>"));
+}
+
+/* Gives each element that was written empty, and has content now, its two tags. */
+static void
+splitTags(vmcXmlEdit *edit)
+{
+    for (guint i = 0; i < edit->spans->len; i++) {
+        const elementSpan *span = &g_array_index(edit->spans, elementSpan, i);
+        g_autofree char *white = span->filled ? lead(edit, span) : NULL;
+        g_autofree char *name = span->filled ? writtenName(edit, span) : NULL;
+        g_autofree char *end = g_strdup_printf("%s</%s>", white, name);
+
+        if (!span->filled)
+            continue;
+        replace(edit, span->content - 2, span->content, ">");
+        replace(edit, span->content, span->content, end);
+    }
+}
+
 char *
-vmcXmlEditFinish(vmcXmlEdit *self)
+vmcXmlEditFinish(vmcXmlEdit *edit)
 {
     GString *out = g_string_new(NULL);
+    const byteEdit *last = NULL;
     size_t at = 0;
 
-    g_array_sort(self->edits, compareEdits);
-    for (guint i = 0; i < self->edits->len; i++) {
-        const edit *one = &g_array_index(self->edits, edit, i);
+    splitTags(edit);
+    g_array_sort(edit->edits, compareEdits);
+    for (guint i = 0; i < edit->edits->len; i++) {
+        const byteEdit *next = &g_array_index(edit->edits, byteEdit, i);
 
-        g_string_append_len(out, self->xml + at, (gssize)(one->begin - at));
-        g_string_append(out, one->text);
-        at = one->end;
+        g_string_append_len(out, edit->xml + at, (gssize)(next->begin - at));
+        /* In a document that is one line, what is inserted together is still many. */
+        if (last && last->isElement && next->isElement && last->begin == next->begin &&
+            *next->text == '<')
+            g_string_append(out, edit->newline);
+        g_string_append(out, next->text);
+        at = next->end;
+        last = next;
     }
-    g_string_append(out, self->xml + at);
+    g_string_append(out, edit->xml + at);
     return g_string_free(out, FALSE);
 }
 
-void
-vmcXmlEditBytes(vmcXmlEdit *self, size_t begin, size_t end, const char *text)
-{
-    edit one = { begin, end, g_strdup(text), self->edits->len };
-
-    g_array_append_val(self->edits, one);
-}
-
-/* Where the white space in front of @element begins, its line's end included. */
-static size_t
-lineBegin(const vmcXmlEdit *self, xmlNodePtr element)
-{
-    size_t begin = vmcXmlEditSpan(self, element)->begin;
-    size_t at = begin;
-
-    while (at > 0 && (self->xml[at - 1] == ' ' || self->xml[at - 1] == '\t'))
-        at--;
-    if (at == 0 || self->xml[at - 1] != '\n')
-        return begin;
-    at--;
-    return at > 0 && self->xml[at - 1] == '\r' ? at - 1 : at;
-}
-
-/* The white space in front of @element, line end included; "" inside a line. */
-static char *
-lead(const vmcXmlEdit *self, xmlNodePtr element)
-{
-    size_t begin = lineBegin(self, element);
-
-    return g_strndup(self->xml + begin, vmcXmlEditSpan(self, element)->begin - begin);
-}
-
 char *
-vmcXmlEditIndent(const vmcXmlEdit *self, xmlNodePtr element)
+vmcXmlEditIndent(const vmcXmlEdit *edit, xmlNodePtr element)
 {
-    g_autofree char *white = lead(self, element);
+    g_autofree char *white = lead(edit, spanOf(element));
 
     return g_strdup(white + strspn(white, "\r\n"));
 }
 
 void
-vmcXmlEditRemove(vmcXmlEdit *self, xmlNodePtr element)
+vmcXmlEditRemove(vmcXmlEdit *edit, xmlNodePtr element)
 {
-    vmcXmlEditBytes(self, lineBegin(self, element), vmcXmlEditSpan(self, element)->end, "");
+    replace(edit, lineBegin(edit, spanOf(element)), spanOf(element)->end, "");
 }
 
-/* @text with the document's own line ends. */
+void
+vmcXmlEditInsertAfter(vmcXmlEdit *edit, xmlNodePtr sibling, const char *text)
+{
+    g_autofree char *white = lead(edit, spanOf(sibling));
+
+    insert(edit, spanOf(sibling)->end, white, text);
+}
+
+/* The white space that goes in front of what is inserted first in @parent. */
 static char *
-withNewlines(const vmcXmlEdit *self, const char *text)
+leadInside(const vmcXmlEdit *edit, xmlNodePtr parent)
 {
-    g_auto(GStrv) lines = g_strsplit(text, "\n", 0);
+    xmlNodePtr first = vmcXmlFirst(parent);
+    const elementSpan *span = spanOf(parent);
+    g_autofree char *outer = NULL;
 
-    return g_strjoinv(self->newline, lines);
+    if (first)
+        return lead(edit, spanOf(first));
+    outer = lead(edit, span);
+    if (!*outer && span->begin > 0)
+        return g_strdup("");
+    return g_strconcat(*outer ? outer : edit->newline, "  ", NULL);
 }
 
 void
-vmcXmlEditInsertAfter(vmcXmlEdit *self, xmlNodePtr sibling, const char *text)
+vmcXmlEditInsertFirst(vmcXmlEdit *edit, xmlNodePtr parent, const char *text)
 {
-    size_t at = vmcXmlEditSpan(self, sibling)->end;
-    g_autofree char *white = lead(self, sibling);
-    g_autofree char *lines = withNewlines(self, text);
-    g_autofree char *all = g_strconcat(white, lines, NULL);
+    elementSpan *span = spanOf(parent);
+    g_autofree char *white = leadInside(edit, parent);
 
-    vmcXmlEditBytes(self, at, at, all);
+    span->filled = span->empty;
+    insert(edit, span->content, white, text);
+}
+
+xmlNodePtr
+vmcXmlElement(xmlNsPtr ns, const char *name, ...)
+{
+    xmlNodePtr element = xmlNewNode(ns, (const xmlChar *)name);
+    const char *attribute;
+    va_list attributes;
+
+    va_start(attributes, name);
+    while ((attribute = va_arg(attributes, const char *))) {
+        xmlNewProp(element, (const xmlChar *)attribute,
+                   (const xmlChar *)va_arg(attributes, const char *));
+    }
+    va_end(attributes);
+    return element;
 }
 
 void
-vmcXmlEditInsertBefore(vmcXmlEdit *self, xmlNodePtr sibling, const char *text)
+vmcXmlEditInsertNode(vmcXmlEdit *edit, xmlNodePtr parent, xmlNodePtr after, xmlNodePtr node)
 {
-    size_t at = lineBegin(self, sibling);
-    g_autofree char *white = lead(self, sibling);
-    g_autofree char *lines = withNewlines(self, text);
-    g_autofree char *all = g_strconcat(white, lines, NULL);
+    g_autofree char *white =
+        after ? lead(edit, spanOf(after)) : leadInside(edit, parent);
+    g_autoptr(GString) text = g_string_new(NULL);
 
-    vmcXmlEditBytes(self, at, at, all);
+    vmcXmlFormat(text, node, white + strspn(white, "\r\n"), edit->ascii);
+    xmlFreeNode(node);
+    if (after)
+        vmcXmlEditInsertAfter(edit, after, text->str);
+    else
+        vmcXmlEditInsertFirst(edit, parent, text->str);
 }
 
-/* The name of @element as it is written. */
+/* @text as it may stand in the document. */
 static char *
-writtenName(const vmcXmlEdit *self, xmlNodePtr element)
+escaped(const vmcXmlEdit *edit, const char *text)
 {
-    const char *name = self->xml + vmcXmlEditSpan(self, element)->begin + 1;
+    GString *out = g_string_new(NULL);
 
-    return g_strndup(name, strcspn(name, " \t\r\n/>"));
+    vmcXmlEscape(out, text, edit->ascii);
+    return g_string_free(out, FALSE);
 }
 
 void
-vmcXmlEditContent(vmcXmlEdit *self, xmlNodePtr element, const char *text)
+vmcXmlEditContent(vmcXmlEdit *edit, xmlNodePtr element, const char *text)
 {
-    const vmcXmlSpan *span = vmcXmlEditSpan(self, element);
-    g_autofree char *name = writtenName(self, element);
-    g_autofree char *whole = g_strdup_printf(">%s</%s>", text, name);
+    const elementSpan *span = spanOf(element);
+    g_autofree char *content = escaped(edit, text);
+    g_autofree char *name = writtenName(edit, span);
+    g_autofree char *whole = g_strdup_printf(">%s</%s>", content, name);
 
     if (span->empty)
-        vmcXmlEditBytes(self, span->content - 2, span->content, whole);
+        replace(edit, span->content - 2, span->content, whole);
     else
-        vmcXmlEditBytes(self, span->content, span->contentEnd, text);
+        replace(edit, span->content, span->contentEnd, content);
 }
 
 static size_t
-textBegin(const vmcXmlEdit *self, xmlNodePtr element)
+textBegin(const vmcXmlEdit *edit, xmlNodePtr element)
 {
-    size_t content = vmcXmlEditSpan(self, element)->content;
+    size_t content = spanOf(element)->content;
 
-    return content + strspn(self->xml + content, " \t\r\n");
+    return content + strspn(edit->xml + content, " \t\r\n");
 }
 
 bool
-vmcXmlEditPrepend(vmcXmlEdit *self, xmlNodePtr element, const char *text)
+vmcXmlEditPrepend(vmcXmlEdit *edit, xmlNodePtr element, const char *text)
 {
-    size_t at = textBegin(self, element);
+    size_t at = textBegin(edit, element);
+    g_autofree char *added = escaped(edit, text);
 
-    if (strchr("<&", self->xml[at]))
+    if (strchr("<&", edit->xml[at]))
         return false;
-    vmcXmlEditBytes(self, at, at, text);
+    replace(edit, at, at, added);
     return true;
 }
 
 bool
-vmcXmlEditUnprepend(vmcXmlEdit *self, xmlNodePtr element, const char *text)
+vmcXmlEditUnprepend(vmcXmlEdit *edit, xmlNodePtr element, const char *text)
 {
-    size_t at = textBegin(self, element);
+    size_t at = textBegin(edit, element);
+    g_autofree char *gone = escaped(edit, text);
 
-    if (!g_str_has_prefix(self->xml + at, text))
+    if (!g_str_has_prefix(edit->xml + at, gone))
         return false;
-    vmcXmlEditBytes(self, at, at + strlen(text), "");
+    replace(edit, at, at + strlen(gone), "");
     return true;
-}
-
-void
-vmcXmlEditInsertFirst(vmcXmlEdit *self, xmlNodePtr parent, const char *text)
-{
-    const vmcXmlSpan *span = vmcXmlEditSpan(self, parent);
-    xmlNodePtr first = vmcXmlFirst(parent);
-    g_autofree char *outer = lead(self, parent);
-    g_autofree char *inner = first ? lead(self, first)
-                             : *outer || span->begin == 0 ? g_strconcat(*outer ? outer : self->newline, "  ", NULL)
-                             : g_strdup("");
-    g_autofree char *lines = withNewlines(self, text);
-    g_autofree char *all = g_strconcat(inner, lines, span->empty ? outer : "", NULL);
-
-    if (span->empty)
-        vmcXmlEditContent(self, parent, all);
-    else
-        vmcXmlEditBytes(self, span->content, span->content, all);
 }
 
 typedef struct {
@@ -410,14 +488,14 @@ typedef struct {
 
 /* Finds the attribute in the start tag; @last gets the end of the last one. */
 static bool
-attributeFind(const vmcXmlEdit *self, xmlNodePtr element, const char *name, attributeSpan *found,
+attributeFind(const vmcXmlEdit *edit, xmlNodePtr element, const char *name, attributeSpan *found,
               size_t *last)
 {
     static const char white[] = " \t\r\n";
-    const char *at = self->xml + vmcXmlEditSpan(self, element)->begin;
+    const char *at = edit->xml + spanOf(element)->begin;
 
     at += strcspn(at, " \t\r\n/>");
-    *last = (size_t)(at - self->xml);
+    *last = (size_t)(at - edit->xml);
     for (;;) {
         const char *begin = at;
         const char *word = begin + strspn(begin, white);
@@ -428,10 +506,10 @@ attributeFind(const vmcXmlEdit *self, xmlNodePtr element, const char *name, attr
             return false;
         quote = word + length + strspn(word + length, " \t\r\n=");
         at = strchr(quote + 1, *quote) + 1;
-        *last = (size_t)(at - self->xml);
+        *last = (size_t)(at - edit->xml);
         if (length == strlen(name) && strncmp(word, name, length) == 0) {
             *found = (attributeSpan){
-                (size_t)(begin - self->xml), (size_t)(quote + 1 - self->xml), *last - 1,
+                (size_t)(begin - edit->xml), (size_t)(quote + 1 - edit->xml), *last - 1,
             };
             return true;
         }
@@ -439,37 +517,34 @@ attributeFind(const vmcXmlEdit *self, xmlNodePtr element, const char *name, attr
 }
 
 void
-vmcXmlEditAttribute(vmcXmlEdit *self, xmlNodePtr element, const char *name, const char *value)
+vmcXmlEditAttribute(vmcXmlEdit *edit, xmlNodePtr element, const char *name, const char *value)
 {
     attributeSpan span;
     size_t last;
-    g_autoptr(GString) escaped = g_string_new(NULL);
+    g_autofree char *text = escaped(edit, value);
 
-    vmcXmlEscape(escaped, value, self->ascii);
-    if (attributeFind(self, element, name, &span, &last))
-        vmcXmlEditBytes(self, span.value, span.valueEnd, escaped->str);
+    if (attributeFind(edit, element, name, &span, &last))
+        replace(edit, span.value, span.valueEnd, text);
 }
 
 void
-vmcXmlEditAttributeAdd(vmcXmlEdit *self, xmlNodePtr element, const char *name, const char *value)
+vmcXmlEditAttributeAdd(vmcXmlEdit *edit, xmlNodePtr element, const char *name, const char *value)
 {
     attributeSpan span;
     size_t last;
-    g_autoptr(GString) added = g_string_new(NULL);
+    g_autofree char *text = escaped(edit, value);
+    g_autofree char *added = g_strdup_printf(" %s='%s'", name, text);
 
-    g_string_append_printf(added, " %s='", name);
-    vmcXmlEscape(added, value, self->ascii);
-    g_string_append_c(added, '\'');
-    if (!attributeFind(self, element, name, &span, &last))
-        vmcXmlEditBytes(self, last, last, added->str);
+    if (!attributeFind(edit, element, name, &span, &last))
+        replace(edit, last, last, added);
 }
 
 void
-vmcXmlEditAttributeRemove(vmcXmlEdit *self, xmlNodePtr element, const char *name)
+vmcXmlEditAttributeRemove(vmcXmlEdit *edit, xmlNodePtr element, const char *name)
 {
     attributeSpan span;
     size_t last;
 
-    if (attributeFind(self, element, name, &span, &last))
-        vmcXmlEditBytes(self, span.begin, span.valueEnd + 1, "");
+    if (attributeFind(edit, element, name, &span, &last))
+        replace(edit, span.begin, span.valueEnd + 1, "");
 }

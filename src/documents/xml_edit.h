@@ -10,19 +10,9 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include <glib.h>
 #include <libxml/tree.h>
-
-/* Where an element stands, as offsets into the document. */
-typedef struct {
-    size_t begin;               /* its first '<' */
-    size_t content;             /* behind its start tag */
-    size_t contentEnd;          /* at its end tag; content itself when it is empty */
-    size_t end;                 /* behind it */
-    bool empty;                 /* written "<a/>" */
-} vmcXmlSpan;
 
 typedef struct vmcXmlEdit vmcXmlEdit;
 
@@ -39,14 +29,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcXmlEdit, vmcXmlEditFree)
 /* vmcXmlEditFinish: returns the edited document, which the caller frees. */
 char *vmcXmlEditFinish(vmcXmlEdit *edit);
 
-/*
- * vmcXmlEditAscii:
- * Whether what is inserted must be ASCII (see vmcXmlEscape).
- */
+/* vmcXmlEditAscii: whether inserted text must be ASCII (see vmcXmlEscape). */
 bool vmcXmlEditAscii(const vmcXmlEdit *edit);
-
-/* vmcXmlEditSpan: where @element stands. */
-const vmcXmlSpan *vmcXmlEditSpan(const vmcXmlEdit *edit, xmlNodePtr element);
 
 /*
  * vmcXmlEditIndent:
@@ -59,21 +43,32 @@ char *vmcXmlEditIndent(const vmcXmlEdit *edit, xmlNodePtr element);
 void vmcXmlEditRemove(vmcXmlEdit *edit, xmlNodePtr element);
 
 /*
- * vmcXmlEditInsertAfter, vmcXmlEditInsertBefore:
- * Put @text, an element whose later lines are indented already, next to
- * @sibling, on a line of its own when the sibling has one.
+ * vmcXmlElement:
+ * Returns a new element with these attributes, each a name and its value, and
+ * NULL at the end. The caller frees it, or gives it away. @ns is borrowed.
  */
-void vmcXmlEditInsertAfter(vmcXmlEdit *edit, xmlNodePtr sibling, const char *text);
-void vmcXmlEditInsertBefore(vmcXmlEdit *edit, xmlNodePtr sibling, const char *text);
+xmlNodePtr vmcXmlElement(xmlNsPtr ns, const char *name, ...) G_GNUC_NULL_TERMINATED;
 
 /*
- * vmcXmlEditInsertFirst:
- * Makes @text the first thing in @parent, which may have been written empty.
- * Only once for the same parent.
+ * vmcXmlEditInsertNode:
+ * Puts @node, which is freed here, behind @after, a child of @parent; first in
+ * @parent when @after is NULL. It is indented as what stands there, and gets a
+ * line of its own when that has one. Of two at the same place, the one that was
+ * inserted earlier comes first.
  */
+void vmcXmlEditInsertNode(vmcXmlEdit *edit, xmlNodePtr parent, xmlNodePtr after, xmlNodePtr node);
+
+/*
+ * vmcXmlEditInsertAfter, vmcXmlEditInsertFirst:
+ * The same with @text, an element whose later lines are indented already.
+ */
+void vmcXmlEditInsertAfter(vmcXmlEdit *edit, xmlNodePtr sibling, const char *text);
 void vmcXmlEditInsertFirst(vmcXmlEdit *edit, xmlNodePtr parent, const char *text);
 
-/* vmcXmlEditContent: replaces all that is in @element, which may have been written empty. */
+/*
+ * vmcXmlEditContent: replaces all that is in @element, which may have been
+ * written empty, by @text.
+ */
 void vmcXmlEditContent(vmcXmlEdit *edit, xmlNodePtr element, const char *text);
 
 /*
@@ -84,9 +79,6 @@ void vmcXmlEditContent(vmcXmlEdit *edit, xmlNodePtr element, const char *text);
  */
 bool vmcXmlEditPrepend(vmcXmlEdit *edit, xmlNodePtr element, const char *text);
 bool vmcXmlEditUnprepend(vmcXmlEdit *edit, xmlNodePtr element, const char *text);
-
-/* vmcXmlEditBytes: replaces the bytes from @begin to @end, which are as they stand. */
-void vmcXmlEditBytes(vmcXmlEdit *edit, size_t begin, size_t end, const char *text);
 
 /* vmcXmlEditAttribute: replaces the value of an attribute that is there. */
 void vmcXmlEditAttribute(vmcXmlEdit *edit, xmlNodePtr element, const char *name,
