@@ -165,6 +165,13 @@ vmcXmlAttributeIs(xmlNodePtr node, const char *name, const char *value)
     return g_strcmp0(given, value) == 0;
 }
 
+void
+vmcXmlRemove(xmlNodePtr node)
+{
+    xmlUnlinkNode(node);
+    xmlFreeNode(node);
+}
+
 char *
 vmcXmlText(xmlNodePtr node)
 {

@@ -51,6 +51,9 @@ char *vmcXmlAttribute(xmlNodePtr node, const char *name);
 /* vmcXmlAttributeIs: whether @node, which may be NULL, has that attribute with that value. */
 bool vmcXmlAttributeIs(xmlNodePtr node, const char *name, const char *value);
 
+/* vmcXmlRemove: takes @node out of its document and frees it. */
+void vmcXmlRemove(xmlNodePtr node);
+
 /* vmcXmlText: returns the text inside @node, which the caller frees. */
 char *vmcXmlText(xmlNodePtr node);
 

@@ -41,26 +41,26 @@ vmcDeviceIsNic(const char *xml)
     return rootIs(xml, vmcXmlIsNic);
 }
 
-/* A definition and a device that is to change it. */
+/* A definition, and a device that is to be put in or taken out. */
 typedef struct {
     xmlDocPtr domainDoc;
     xmlDocPtr deviceDoc;
     xmlNodePtr devices;
     xmlNodePtr device;
     vmcDomainDef *def;
-} change;
+} deviceChange;
 
 static void
-changeClear(change *c)
+changeClear(deviceChange *c)
 {
     vmcDomainDefFree(c->def);
     g_clear_pointer(&c->domainDoc, xmlFreeDoc);
     g_clear_pointer(&c->deviceDoc, xmlFreeDoc);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(change, changeClear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(deviceChange, changeClear)
 
 static int
-changeInitDomain(change *c, const char *domain)
+changeInitDomain(deviceChange *c, const char *domain)
 {
     xmlNodePtr root;
 
@@ -78,7 +78,7 @@ changeInitDomain(change *c, const char *domain)
 }
 
 static int
-changeInit(change *c, const char *domain, const char *device)
+changeInit(deviceChange *c, const char *domain, const char *device)
 {
     if (changeInitDomain(c, domain) < 0)
         return -1;
@@ -90,7 +90,7 @@ changeInit(change *c, const char *domain, const char *device)
 }
 
 static char *
-changeFinish(const change *c)
+changeFinish(const deviceChange *c)
 {
     xmlChar *text = NULL;
     int size;
@@ -103,21 +103,14 @@ changeFinish(const change *c)
 }
 
 static void
-add(const change *c)
+add(const deviceChange *c)
 {
     xmlAddChild(c->devices, xmlDocCopyNode(c->device, c->domainDoc, 1));
 }
 
-static void
-removeNode(xmlNodePtr node)
-{
-    xmlUnlinkNode(node);
-    xmlFreeNode(node);
-}
-
 /* The channel at the address and port of @wanted; NULL with an error. */
 static xmlNodePtr
-findChannel(const change *c, const vmcChannel *wanted, bool sameSource)
+findChannel(const deviceChange *c, const vmcChannel *wanted, bool sameSource)
 {
     for (guint i = 0; i < c->def->channels->len; i++) {
         const vmcChannel *channel = g_ptr_array_index(c->def->channels, i);
@@ -134,7 +127,7 @@ findChannel(const change *c, const vmcChannel *wanted, bool sameSource)
 
 /* The NIC, when it is the one that the device means; NULL with an error. */
 static xmlNodePtr
-findNic(const change *c)
+findNic(const deviceChange *c)
 {
     xmlNodePtr nic = c->def->nics->len > 0 ? g_ptr_array_index(c->def->nics, 0) : NULL;
     g_autofree char *wanted = vmcXmlAttribute(vmcXmlChild(c->device, "mac"), "address");
@@ -149,7 +142,7 @@ findNic(const change *c)
 
 /* The node that the device means; NULL with an error. */
 static xmlNodePtr
-find(const change *c, bool sameSource)
+find(const deviceChange *c, bool sameSource)
 {
     g_autoptr(vmcChrDef) def = NULL;
     g_autoptr(vmcChannel) channel = NULL;
@@ -164,7 +157,7 @@ find(const change *c, bool sameSource)
 char *
 vmcDeviceAttach(const char *domain, const char *device)
 {
-    g_auto(change) c = { 0 };
+    g_auto(deviceChange) c = { 0 };
 
     if (changeInit(&c, domain, device) < 0)
         return NULL;
@@ -175,7 +168,7 @@ vmcDeviceAttach(const char *domain, const char *device)
 char *
 vmcDeviceDetach(const char *domain, const char *device)
 {
-    g_auto(change) c = { 0 };
+    g_auto(deviceChange) c = { 0 };
     xmlNodePtr node;
 
     if (changeInit(&c, domain, device) < 0)
@@ -189,13 +182,13 @@ vmcDeviceDetach(const char *domain, const char *device)
                        c.def->channels->len);
         return NULL;
     }
-    removeNode(node);
+    vmcXmlRemove(node);
     return changeFinish(&c);
 }
 
 /* What the guest knows the NIC by stays when the new one does not say it. */
 static void
-keepIdentity(const change *c, xmlNodePtr old)
+keepIdentity(const deviceChange *c, xmlNodePtr old)
 {
     static const char *const names[] = { "mac", "address" };
 
@@ -210,7 +203,7 @@ keepIdentity(const change *c, xmlNodePtr old)
 char *
 vmcDeviceUpdate(const char *domain, const char *device)
 {
-    g_auto(change) c = { 0 };
+    g_auto(deviceChange) c = { 0 };
     xmlNodePtr node;
 
     if (changeInit(&c, domain, device) < 0)
@@ -220,7 +213,7 @@ vmcDeviceUpdate(const char *domain, const char *device)
         return NULL;
     if (vmcXmlIsNic(node))
         keepIdentity(&c, node);
-    removeNode(node);
+    vmcXmlRemove(node);
     add(&c);
     return changeFinish(&c);
 }
@@ -228,7 +221,7 @@ vmcDeviceUpdate(const char *domain, const char *device)
 char *
 vmcDeviceDetachAlias(const char *domain, const char *alias)
 {
-    g_auto(change) c = { 0 };
+    g_auto(deviceChange) c = { 0 };
 
     if (changeInitDomain(&c, domain) < 0)
         return NULL;
@@ -236,7 +229,7 @@ vmcDeviceDetachAlias(const char *domain, const char *alias)
         g_autofree char *have = vmcLiveAlias(g_ptr_array_index(c.def->channels, i));
 
         if (g_str_equal(have, alias)) {
-            removeNode(g_ptr_array_index(c.def->channelNodes, i));
+            vmcXmlRemove(g_ptr_array_index(c.def->channelNodes, i));
             return changeFinish(&c);
         }
     }
@@ -247,7 +240,7 @@ vmcDeviceDetachAlias(const char *domain, const char *alias)
 GPtrArray *
 vmcDeviceChannels(const char *domain, bool *hasNic)
 {
-    g_auto(change) c = { 0 };
+    g_auto(deviceChange) c = { 0 };
 
     if (changeInitDomain(&c, domain) < 0)
         return NULL;

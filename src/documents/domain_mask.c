@@ -22,9 +22,9 @@ typedef struct {
     const char *parent;
     const char *name;
     const char *attributes;
-} visible;
+} visibleElement;
 
-static const visible table[] = {
+static const visibleElement visibleElements[] = {
     { "domain", "name", "#" },
     { "domain", "uuid", "#" },
     { "domain", "title", "#" },
@@ -146,7 +146,7 @@ hasWord(const char *list, const char *word)
 }
 
 static bool
-isParent(const visible *row, xmlNodePtr parent)
+isParent(const visibleElement *row, xmlNodePtr parent)
 {
     if (strcmp(row->parent, "*") == 0)
         return parent->parent && vmcXmlIs(parent->parent, "devices");
@@ -154,21 +154,14 @@ isParent(const visible *row, xmlNodePtr parent)
 }
 
 /* The row of @element in its parent, or NULL. */
-static const visible *
+static const visibleElement *
 findRow(xmlNodePtr element)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
-        if (vmcXmlIs(element, table[i].name) && isParent(&table[i], element->parent))
-            return &table[i];
+    for (size_t i = 0; i < G_N_ELEMENTS(visibleElements); i++) {
+        if (vmcXmlIs(element, visibleElements[i].name) && isParent(&visibleElements[i], element->parent))
+            return &visibleElements[i];
     }
     return NULL;
-}
-
-static void
-removeNode(xmlNodePtr node)
-{
-    xmlUnlinkNode(node);
-    xmlFreeNode(node);
 }
 
 static void
@@ -189,14 +182,14 @@ static void mask(xmlNodePtr element, const char *attributes, int depth);
 static void
 maskChild(xmlNodePtr child, bool text, int depth)
 {
-    const visible *row =
+    const visibleElement *row =
         child->type == XML_ELEMENT_NODE && depth < DEPTH_MAX ? findRow(child) : NULL;
     bool isText = child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE;
 
     if (row)
         mask(child, row->attributes, depth + 1);
     else if (!isText || !text)
-        removeNode(child);
+        vmcXmlRemove(child);
 }
 
 static void

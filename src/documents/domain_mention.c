@@ -9,6 +9,7 @@
 
 #include "documents/domain_live.h"
 
+/* An element's name cannot be hidden; an attribute's value and a text can. */
 static vmcMention
 mentions(const char *xml, const char *word)
 {

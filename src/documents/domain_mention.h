@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A look at a document's bytes, before it is parsed: most have nothing of ours,
- * and need no parser.
+ * and need no parser. Whoever wants to know whether to parse asks here: a look
+ * of one's own would miss words that are hidden.
  *
  * Pure: opens nothing, starts nothing.
  */
@@ -9,11 +10,11 @@
 
 #include <stdbool.h>
 
-/* How far such a look goes towards something of ours. */
+/* What such a look finds. */
 typedef enum {
     VMC_MENTION_NONE,
-    VMC_MENTION_HIDDEN,         /* a character reference could hide any word */
-    VMC_MENTION_PLAIN,
+    VMC_MENTION_HIDDEN,         /* no word of ours, but a character reference could hide one */
+    VMC_MENTION_PLAIN,          /* a word of ours */
 } vmcMention;
 
 /*
@@ -26,5 +27,8 @@ vmcMention vmcMentionReverse(const char *xml, const char *emulatorDir);
 /* vmcMentionId: whether @xml could be a domain as it runs, which libvirt gives an id. */
 bool vmcMentionId(const char *xml);
 
-/* vmcMentionRecord: whether the domain of @xml could have a record (domain_live.h). */
+/*
+ * vmcMentionRecord: whether the domain of @xml, as the daemon writes it, could
+ * have a record (domain_live.h). The daemon hides no letter of its namespace.
+ */
 bool vmcMentionRecord(const char *xml);

@@ -21,13 +21,6 @@ typedef struct {
 } reversePass;
 
 static void
-removeNode(reversePass *r, xmlNodePtr node)
-{
-    g_hash_table_add(r->removed, node);
-    vmcXmlEditRemove(r->edit, node);
-}
-
-static void
 emulatorReverse(reversePass *r)
 {
     const char *dir = r->options->emulatorDir;
@@ -117,9 +110,11 @@ argumentsReverse(reversePass *r)
     for (guint i = 0; i < arguments->len; i++) {
         xmlNodePtr node = g_ptr_array_index(arguments, i);
 
-        /* They come parent by parent: each is judged once. */
-        if (node->parent != last && isEmptied(r, node->parent))
-            removeNode(r, node->parent);
+        /* Arguments of one parent come one after the other: it is looked at once. */
+        if (node->parent != last && isEmptied(r, node->parent)) {
+            g_hash_table_add(r->removed, node->parent);
+            vmcXmlEditRemove(r->edit, node->parent);
+        }
         last = node->parent;
         if (!g_hash_table_contains(r->removed, last))
             vmcXmlEditRemove(r->edit, node);
@@ -176,7 +171,7 @@ channelDefs(const reversePass *r)
     return defs;
 }
 
-/* In the order of the arguments, or of who says what there is instead. */
+/* In the order of the arguments, of the record, or of the relay's list. */
 static void
 channelsReverse(reversePass *r, xmlNodePtr devices)
 {
@@ -232,7 +227,7 @@ namespaceReverse(reversePass *r)
     }
 }
 
-int
+void
 vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
                  const vmcRewriteOptions *options)
 {
@@ -253,5 +248,4 @@ vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
             removeUpwards(&r, stock->record);
     }
     namespaceReverse(&r);
-    return 0;
 }

@@ -78,10 +78,10 @@ typedef struct {
     vmcXmlEdit *edit;
     const vmcRewriteOptions *options;
     vmcRewriteResult result;
-} rewriting;
+} documentPass;
 
 static int
-editStart(rewriting *r)
+editStart(documentPass *r)
 {
     if (!r->edit)
         r->edit = vmcXmlEditNew(r->xml, r->doc);
@@ -89,7 +89,7 @@ editStart(rewriting *r)
 }
 
 static int
-forwardDomain(rewriting *r, xmlNodePtr domain)
+forwardDomain(documentPass *r, xmlNodePtr domain)
 {
     g_autoptr(vmcDomainDef) def = vmcDomainDefParse(domain);
     g_autoptr(vmcStockDef) stock = NULL;
@@ -107,7 +107,7 @@ forwardDomain(rewriting *r, xmlNodePtr domain)
 }
 
 static int
-reverseDomain(rewriting *r, xmlNodePtr domain)
+reverseDomain(documentPass *r, xmlNodePtr domain)
 {
     g_autoptr(vmcStockDef) stock = NULL;
 
@@ -116,17 +116,20 @@ reverseDomain(rewriting *r, xmlNodePtr domain)
     stock = vmcStockDefParse(domain, r->options);
     if (!vmcStockDefIsStock(stock))
         return 0;
-    return editStart(r) < 0 ? -1 : vmcDomainReverse(r->edit, domain, stock, r->options);
+    if (editStart(r) < 0)
+        return -1;
+    vmcDomainReverse(r->edit, domain, stock, r->options);
+    return 0;
 }
 
 static vmcRewriteResult
 rewrite(const char *xml, const vmcRewriteOptions *options, vmcMention found,
-        int (*direction)(rewriting *r, xmlNodePtr domain))
+        int (*direction)(documentPass *r, xmlNodePtr domain))
 {
     g_autoptr(xmlDoc) doc = found == VMC_MENTION_NONE ? NULL : vmcXmlParse(xml);
     g_autoptr(GPtrArray) domains = doc ? domainsOf(doc) : NULL;
     g_autoptr(vmcXmlEdit) edit = NULL;
-    rewriting r = { .xml = xml, .doc = doc, .options = options };
+    documentPass r = { .xml = xml, .doc = doc, .options = options };
     int ret = 0;
 
     if (!doc && found == VMC_MENTION_PLAIN)

@@ -78,7 +78,7 @@ typedef enum {
 /*
  * vmcDomainStateOf:
  * Says which of these the first domain of @xml is. A document that cannot be
- * read is PLAIN: others will say so.
+ * read is PLAIN: whoever rewrites it reports the error.
  */
 vmcDomainState vmcDomainStateOf(const char *xml, const vmcRewriteOptions *options);
 
@@ -90,8 +90,9 @@ vmcDomainState vmcDomainStateOf(const char *xml, const vmcRewriteOptions *option
 vmcRewriteResult vmcDomainRewriteForward(const char *xml, const vmcRewriteOptions *options);
 
 /*
- * vmcRewriteText: returns the text of @result, which the caller frees, or NULL;
- * the rest is freed here. For who takes a guess as it is.
+ * vmcRewriteText:
+ * Returns the text of @result, which the caller frees, or NULL, and frees the
+ * rest: for callers to whom a guess is as good as an answer.
  */
 char *vmcRewriteText(vmcRewriteResult result);
 

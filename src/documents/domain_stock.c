@@ -41,7 +41,7 @@ vmcStockNicSource(xmlNodePtr nic)
            vmcXmlAttributeIs(source, "port", VMC_STOCK_NIC_PORT) ? source : NULL;
 }
 
-/* One whose source was changed is somebody else's by now. */
+/* A NIC whose <source> was changed since is no longer the channels'. */
 static bool
 isStockNic(xmlNodePtr node)
 {
@@ -84,7 +84,7 @@ argumentFrom(xmlNodePtr node)
     return node;
 }
 
-/* Takes the value of one -vmchannel; false: it is nothing that we could show. */
+/* Takes the value of one -vmchannel; false: our form has no element for it. */
 static bool
 optionParse(vmcStockDef *stock, const char *value)
 {

@@ -74,8 +74,12 @@ xmlNodePtr vmcStockNicSource(xmlNodePtr nic);
 xmlNodePtr vmcStockAnchor(xmlNodePtr parent, const char *const *names);
 xmlNodePtr vmcStockAnchorBefore(xmlNodePtr parent, const char *const *names);
 
-/* One direction for one <domain>; 0, or -1 with an error. @result gets the guess. */
+/*
+ * vmcDomainForward: the edits that give one <domain> its stock form; 0, or -1
+ * with an error. @result gets what was guessed.
+ * vmcDomainReverse: those that give it ours; cannot fail.
+ */
 int vmcDomainForward(vmcXmlEdit *edit, xmlNodePtr domain, vmcDomainDef *def, vmcStockDef *stock,
                      const vmcRewriteOptions *options, vmcRewriteResult *result);
-int vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
-                     const vmcRewriteOptions *options);
+void vmcDomainReverse(vmcXmlEdit *edit, xmlNodePtr domain, vmcStockDef *stock,
+                      const vmcRewriteOptions *options);
