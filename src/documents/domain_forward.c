@@ -309,13 +309,16 @@ static xmlNsPtr
 namespaceForward(forwardPass *f)
 {
     xmlNsPtr ns = xmlSearchNsByHref(f->domain->doc, f->domain, (const xmlChar *)VMC_STOCK_URI);
-    const char *prefix = "qemu";
+    g_autofree char *prefix = g_strdup("qemu");
     g_autofree char *declaration = NULL;
 
     if (ns && ns->prefix)
         return ns;
-    if (xmlSearchNs(f->domain->doc, f->domain, (const xmlChar *)prefix))
-        prefix = "vmchannel-qemu";
+    while (xmlSearchNs(f->domain->doc, f->domain, (const xmlChar *)prefix)) {
+        g_autofree char *taken = g_steal_pointer(&prefix);
+
+        prefix = g_strconcat("vmchannel-", taken, NULL);
+    }
     declaration = g_strdup_printf("xmlns:%s", prefix);
     vmcXmlEditAttributeAdd(f->edit, f->domain, declaration, VMC_STOCK_URI);
     return xmlNewNs(f->domain, (const xmlChar *)VMC_STOCK_URI, (const xmlChar *)prefix);

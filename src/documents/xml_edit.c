@@ -309,12 +309,15 @@ splitTags(vmcXmlEdit *edit)
 {
     for (guint i = 0; i < edit->spans->len; i++) {
         const elementSpan *span = &g_array_index(edit->spans, elementSpan, i);
-        g_autofree char *white = span->filled ? lead(edit, span) : NULL;
-        g_autofree char *name = span->filled ? writtenName(edit, span) : NULL;
-        g_autofree char *end = g_strdup_printf("%s</%s>", white, name);
+        g_autofree char *white = NULL;
+        g_autofree char *name = NULL;
+        g_autofree char *end = NULL;
 
         if (!span->filled)
             continue;
+        white = lead(edit, span);
+        name = writtenName(edit, span);
+        end = g_strdup_printf("%s</%s>", white, name);
         replace(edit, span->content - 2, span->content, ">");
         replace(edit, span->content, span->content, end);
     }
@@ -333,7 +336,7 @@ vmcXmlEditFinish(vmcXmlEdit *edit)
         const byteEdit *next = &g_array_index(edit->edits, byteEdit, i);
 
         g_string_append_len(out, edit->xml + at, (gssize)(next->begin - at));
-        /* In a document that is one line, what is inserted together is still many. */
+        /* In a document of one line, each but the first of what is inserted gets its own. */
         if (last && last->isElement && next->isElement && last->begin == next->begin &&
             *next->text == '<')
             g_string_append(out, edit->newline);
@@ -412,8 +415,7 @@ vmcXmlElement(xmlNsPtr ns, const char *name, ...)
 void
 vmcXmlEditInsertNode(vmcXmlEdit *edit, xmlNodePtr parent, xmlNodePtr after, xmlNodePtr node)
 {
-    g_autofree char *white =
-        after ? lead(edit, spanOf(after)) : leadInside(edit, parent);
+    g_autofree char *white = after ? lead(edit, spanOf(after)) : leadInside(edit, parent);
     g_autoptr(GString) text = g_string_new(NULL);
 
     vmcXmlFormat(text, node, white + strspn(white, "\r\n"), edit->ascii);

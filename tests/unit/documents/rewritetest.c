@@ -255,6 +255,45 @@ testHidden(void)
     g_assert_nonnull(strstr(stock, "<interface type='client'>"));
 }
 
+/* The parts need a prefix of their own when a document has given ours away. */
+static void
+testPrefixTaken(void)
+{
+    static const char xml[] =
+        "<domain type='kvm' xmlns:qemu='urn:a' xmlns:vmchannel-qemu='urn:b'><devices>"
+        "<emulator>/q</emulator><interface type='vmchannel'/></devices></domain>";
+    g_autofree char *stock = vmcRewriteText(vmcDomainRewriteForward(xml, &options));
+    g_autofree char *back = vmcDomainRewriteReverse(stock, &options);
+
+    g_assert_nonnull(strstr(stock, "<vmchannel-vmchannel-qemu:override>"));
+    g_assert_null(strstr(back, "override"));
+}
+
+/* Each part goes into an element that was written empty, in its order. */
+static void
+testIntoEmpty(void)
+{
+    static const char xml[] =
+        "<domain type='kvm' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>\n"
+        "  <os>\n    <type arch='x86_64'>hvm</type>\n  </os>\n  <devices/>\n"
+        "  <q:commandline>\n    <q:arg value='-vmchannel'/>\n    <q:arg value='600:null'/>\n"
+        "  </q:commandline>\n  <q:override/>\n</domain>\n";
+    static const char devices[] =
+        "  <devices>\n    <emulator>" DIR "/usr/bin/qemu-system-x86_64</emulator>\n"
+        "    <interface type='client'>\n      <source address='127.0.0.1' port='1'/>\n"
+        "      <model type='virtio'/>\n      <alias name='ua-vmchannel'/>\n"
+        "    </interface>\n  </devices>\n";
+    static const char override[] =
+        "  <q:override>\n    <q:device alias='ua-vmchannel'>\n      <q:frontend>\n"
+        "        <q:property name='host_mtu' type='unsigned' value='65520'/>\n"
+        "      </q:frontend>\n    </q:device>\n  </q:override>\n";
+    g_autofree char *stock = vmcRewriteText(vmcDomainRewriteForward(xml, &options));
+
+    g_assert_nonnull(stock);
+    g_assert_nonnull(strstr(stock, devices));
+    g_assert_nonnull(strstr(stock, override));
+}
+
 /* What a user wrote into the parts that are ours is not taken for ours. */
 static void
 testLookalikes(void)
@@ -632,6 +671,8 @@ main(int argc, char **argv)
     g_test_add_func("/rewrite/emulator-hidden", testEmulatorHidden);
     g_test_add_func("/rewrite/elsewhere", testElsewhere);
     g_test_add_func("/rewrite/hidden", testHidden);
+    g_test_add_func("/rewrite/prefix-taken", testPrefixTaken);
+    g_test_add_func("/rewrite/into-empty", testIntoEmpty);
     g_test_add_func("/rewrite/lookalikes", testLookalikes);
     g_test_add_func("/rewrite/comment-kept", testCommentKept);
     g_test_add_func("/rewrite/record", testRecord);
