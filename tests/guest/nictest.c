@@ -2,7 +2,7 @@
 /*
  * The NIC that libvirt gives, in each model, beside a user-mode NIC that keeps
  * the guest's default route. The command line is as libvirt writes it: a netdev
- * "hostua-vmchannel" that the wrapper takes over. One boot for each model, and
+ * "hostua-vmchannel" that qemu-vmchannel takes over. One boot for each model, and
  * one with a network that the command line says.
  */
 #include <config.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Channels in a booted guest whose NIC the wrapper gives, virtio: connections,
+ * Channels in a booted guest whose NIC qemu-vmchannel gives, virtio: connections,
  * ends of file, refusals, bulk, and what must not be reachable. One boot.
  */
 #include <config.h>

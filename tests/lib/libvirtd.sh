@@ -40,7 +40,7 @@ virt_enter()
         --mount-proc sh "$@"
 }
 
-# What an installed wrapper would be: readable to libvirt's QEMU user too.
+# As qemu-vmchannel would be installed: readable to libvirt's QEMU user too.
 virt_install()
 {
     mkdir -p "$dir/libexec/emulator/usr/bin"

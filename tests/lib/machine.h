@@ -94,13 +94,13 @@ void vmcTempDirRemove(const char *dir);
 /* vmcDumpFile: the last lines of a file, as diagnostics of the test. */
 void vmcDumpFile(const char *path);
 
-/* Where this build is, and the start of a command line with our wrapper. */
+/* Where this build is, and the start of a command line with its qemu-vmchannel. */
 char *vmcBuildPath(const char *name);
 char *vmcWrapped(void);
 #define VMC_QEMU "qemu-system-x86_64"
 
 /*
- * Why a test cannot run here, or NULL: our wrapper and relay or a QEMU are
+ * Why a test cannot run here, or NULL: qemu-vmchannel, the relay or a QEMU are
  * missing; there is no test guest. The caller frees it.
  */
 char *vmcMissingEmulator(bool stock);

@@ -16,11 +16,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "control/capture.h"
 #include "control/json.h"
+#include "tests/lib/hostsocket.h"
 #include "tests/lib/linkguest.h"
 #include "tests/lib/machine.h"
 
@@ -42,17 +42,6 @@ typedef struct {
     vmcLinkGuest *guest;
     client control;
 } rig;
-
-static int
-dial(const char *path)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-    g_assert_cmpint(connect(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
-    return fd;
-}
 
 /* The next line as an object, or NULL at the end. */
 static struct json_object *
@@ -127,7 +116,7 @@ clientOpen(client *one, const char *path, bool negotiate)
 {
     g_autoptr(vmcJson) greeting = NULL;
 
-    one->fd = dial(path);
+    one->fd = hostDial(path);
     one->pending = g_string_new(NULL);
     greeting = next(one);
     g_assert_true(json_object_object_get_ex(greeting, "QMP", NULL));
@@ -601,7 +590,7 @@ testTooManyClients(void)
     rigStart(&r, "--vmchannel 600:null");
     for (gsize i = 0; i < G_N_ELEMENTS(others); i++)
         clientOpen(&others[i], r.path, i % 2);
-    last.fd = dial(r.path);
+    last.fd = hostDial(r.path);
     answer = next(&last);
     g_assert_true(json_object_object_get_ex(answer, "error", NULL));
     g_assert_null(next(&last));
@@ -630,7 +619,7 @@ testHostile(void)
     for (gsize i = 0; i < sizeof(noise); i++)
         noise[i] = (char)g_rand_int_range(rand, 0, 256);
     for (gsize i = 0; i < G_N_ELEMENTS(starts); i++) {
-        int fd = dial(r.path);
+        int fd = hostDial(r.path);
 
         send(fd, starts[i], strlen(starts[i]), MSG_NOSIGNAL);
         for (gsize sent = 0; sent < sizeof(noise); sent += 4096)

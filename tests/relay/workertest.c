@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/lib/hostsocket.h"
 #include "tests/lib/linkguest.h"
 #include "tests/lib/machine.h"
 #include "tests/relay/trapdoor.h"
@@ -41,15 +42,6 @@ waitSuccessor(const vmcLinkGuest *guest, pid_t old)
     g_assert_cmpint(now, !=, old);
     g_assert_cmpint(now, >, 0);
     return now;
-}
-
-static int
-hostAccept(int listener)
-{
-    int fd = vmcAccept(listener, -1, VMC_PATIENCE / 2);
-
-    g_assert_cmpint(fd, >=, 0);
-    return fd;
 }
 
 /* Sends the command to the worker; its life ends with it. */
