@@ -11,9 +11,9 @@
 #include <arpa/inet.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "util/error.h"
+#include "util/socket.h"
 
 #define VMC_FROM_THIS VIR_FROM_DOMAIN
 
@@ -422,7 +422,7 @@ reportMissing(const vmcChannel *channel, const vmcChrField *field)
 static int
 validatePath(const vmcChannel *channel, const vmcChrField *field, const char *value)
 {
-    const size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+    const size_t max = VMC_SOCKET_PATH_MAX;
 
     if (value[0] != '/')
         return reportField(channel, field, value, "an absolute path");

@@ -8,12 +8,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/rundir.h"
+#include "util/socket.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
@@ -34,24 +34,6 @@ struct _vmcControlClient {
     GQueue events;              /* that came while something else was waited for */
 };
 
-static int
-connectTo(const char *path)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 };
-    int fd;
-
-    if (g_strlcpy(address.sun_path, path, sizeof(address.sun_path)) >= sizeof(address.sun_path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-                    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0))
-        vmcFdClose(&fd);
-    return fd;
-}
-
 static bool
 waitReadable(const vmcControlClient *client, int milliseconds)
 {
@@ -69,39 +51,25 @@ waitReadable(const vmcControlClient *client, int milliseconds)
     return rc > 0;
 }
 
-/* Keeps the last descriptor that came. */
-static void
-takePassed(vmcControlClient *client, struct msghdr *packet)
-{
-    struct cmsghdr *part = CMSG_FIRSTHDR(packet);
-
-    if (!part || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-        return;
-    vmcFdClose(&client->passed);
-    memcpy(&client->passed, CMSG_DATA(part), sizeof(int));
-}
-
-/* More input; false with an error, or without one at its end. */
+/* More input; false with an error, or without one at its end. Keeps the last descriptor. */
 static bool
 readMore(vmcControlClient *client, int milliseconds)
 {
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } rights;
-    struct iovec iov = { client->input, sizeof(client->input) };
-    struct msghdr packet = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &rights,
-                             .msg_controllen = sizeof(rights) };
+    unsigned int nfds = 1;
+    int passed;
     ssize_t n;
 
     if (!waitReadable(client, milliseconds))
         return false;
-    n = recvmsg(client->fd, &packet, MSG_CMSG_CLOEXEC);
+    n = vmcSocketReceive(client->fd, client->input, sizeof(client->input), &passed, &nfds);
     if (n <= 0) {
         vmcErrorReset();
         return false;
     }
-    takePassed(client, &packet);
+    if (nfds > 0) {
+        vmcFdClose(&client->passed);
+        client->passed = passed;
+    }
     client->data = client->input;
     client->len = (size_t)n;
     return true;
@@ -231,8 +199,12 @@ clientNew(int fd)
 vmcControlClient *
 vmcControlClientOpen(const char *path)
 {
-    int fd = connectTo(path);
+    struct sockaddr_un address;
+    int fd;
 
+    if (vmcSocketAddress(&address, path) < 0)
+        return NULL;
+    fd = vmcSocketConnect(&address, 0, PATIENCE_MS / 1000);
     if (fd >= 0)
         return clientNew(fd);
     if (errno == ENOENT || errno == ECONNREFUSED)

@@ -15,13 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/server.h"
 #include "proxy/wire/identity.h"
 #include "rpc/procedures.h"
 #include "util/error.h"
+#include "util/socket.h"
 #include "util/usage.h"
 
 /* The first descriptor that systemd hands over. */
@@ -107,15 +107,6 @@ hasSystemdFd(void)
            strcmp(fds, "1") == 0;
 }
 
-static bool
-isSocket(int fd)
-{
-    int type;
-    socklen_t length = sizeof(type);
-
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
-}
-
 /*
  * The client on standard input and output: whoever started us, or, on a
  * socket, whoever is at its other end.
@@ -126,7 +117,7 @@ serveStandard(const vmcSessionOptions *options)
     static const int fds[] = { STDIN_FILENO, STDOUT_FILENO };
 
     for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
-        if (!options->shared && isSocket(fds[i]) && vmcIdentityAdopt(fds[i]) < 0)
+        if (!options->shared && vmcSocketIs(fds[i]) && vmcIdentityAdopt(fds[i]) < 0)
             return -1;
     }
     return vmcSessionRun(STDIN_FILENO, STDOUT_FILENO, options);

@@ -17,13 +17,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proxy/wire/identity.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/socket.h"
 
 #define VMC_FROM_THIS VIR_FROM_RPC
 
@@ -50,9 +50,8 @@ removeStale(const struct sockaddr_un *address)
     /* A file that is no socket refuses connections too. */
     if (lstat(address->sun_path, &info) < 0 || !S_ISSOCK(info.st_mode))
         return;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
-        errno == ECONNREFUSED)
+    fd = vmcSocketConnect(address, 0, 0);
+    if (fd < 0 && errno == ECONNREFUSED)
         unlink(address->sun_path);
     vmcFdClose(&fd);
 }
@@ -81,22 +80,17 @@ openTo(const char *path, bool guarded)
 static int
 bindTo(const char *path, bool guarded)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct sockaddr_un address;
     mode_t mask;
-    int bound;
     int fd;
 
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        vmcReportSystemError(ENAMETOOLONG, "cannot listen on '%s'", path);
+    if (vmcSocketAddress(&address, path) < 0)
         return -1;
-    }
-    strcpy(address.sun_path, path);
     removeStale(&address);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     mask = umask(0177);
-    bound = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&address, sizeof(address));
+    fd = vmcSocketBind(&address, 0);
     umask(mask);
-    if (bound < 0 || openTo(path, guarded) < 0 || listen(fd, BACKLOG) < 0) {
+    if (fd < 0 || openTo(path, guarded) < 0 || listen(fd, BACKLOG) < 0) {
         vmcReportSystemError(errno, "cannot listen on '%s'", path);
         vmcFdClose(&fd);
     }

@@ -9,9 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "documents/domain_rewrite.h"
@@ -19,6 +17,7 @@
 #include "tools/connection.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/socket.h"
 
 static const GOptionEntry options[] = {
     VMC_TOOL_CONNECT_OPTION,
@@ -156,12 +155,13 @@ checkEmulators(void)
 static bool
 reaches(const char *path)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address;
+    int fd = -1;
     bool ok;
 
-    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-    ok = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (vmcSocketAddress(&address, path) == 0)
+        fd = vmcSocketConnect(&address, 0, 0);
+    ok = fd >= 0;
     vmcFdClose(&fd);
     return ok;
 }

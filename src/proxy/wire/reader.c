@@ -17,6 +17,7 @@
 #include "rpc/message.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/socket.h"
 
 #define VMC_FROM_THIS VIR_FROM_RPC
 
@@ -46,22 +47,13 @@ heldFdClear(void *element)
     vmcFdClose(&((heldFd *)element)->fd);
 }
 
-static bool
-isSocket(int fd)
-{
-    int type;
-    socklen_t length = sizeof(type);
-
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
-}
-
 vmcWireReader *
 vmcWireReaderNew(int fd)
 {
     vmcWireReader *reader = g_new0(vmcWireReader, 1);
 
     reader->fd = fd;
-    reader->isSocket = isSocket(fd);
+    reader->isSocket = vmcSocketIs(fd);
     reader->fds = g_array_new(FALSE, FALSE, sizeof(heldFd));
     g_array_set_clear_func(reader->fds, heldFdClear);
     return reader;
@@ -87,42 +79,22 @@ compact(vmcWireReader *reader)
     reader->start = 0;
 }
 
-/* Keeps the descriptors of a message; of more than can be meant, none. */
-static void
-takeControl(vmcWireReader *reader, struct msghdr *message, guint64 at)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        heldFd element = { .at = at };
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t i = 0; i < n; i++) {
-            memcpy(&element.fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (reader->fds->len < VMC_RPC_FDS_MAX)
-                g_array_append_val(reader->fds, element);
-            else
-                vmcFdClose(&element.fd);
-        }
-    }
-}
-
+/* Descriptors are with the last byte that came with them; of more than can be meant, none. */
 static ssize_t
 receive(vmcWireReader *reader, guint8 *buffer, size_t size)
 {
-    union {
-        char bytes[CMSG_SPACE(VMC_RPC_FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = { .iov_base = buffer, .iov_len = size };
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1,
-        .msg_control = &control, .msg_controllen = sizeof(control),
-    };
-    ssize_t n = recvmsg(reader->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    int fds[VMC_RPC_FDS_MAX];
+    unsigned int nfds = VMC_RPC_FDS_MAX;
+    ssize_t n = vmcSocketReceive(reader->fd, buffer, size, fds, &nfds);
 
-    if (n > 0)
-        takeControl(reader, &message, reader->consumed + reader->end + n - 1);
+    for (unsigned int i = 0; i < nfds; i++) {
+        heldFd element = { .at = reader->consumed + reader->end + (guint64)n - 1, .fd = fds[i] };
+
+        if (n > 0 && reader->fds->len < VMC_RPC_FDS_MAX)
+            g_array_append_val(reader->fds, element);
+        else
+            vmcFdClose(&element.fd);
+    }
     return n;
 }
 

@@ -7,12 +7,12 @@
 #include <errno.h>
 #include <libvirt/virterror.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/socket.h"
 
 #define VMC_FROM_THIS VIR_FROM_RPC
 
@@ -114,27 +114,6 @@ vmcWireWriterSize(const vmcWireWriter *writer)
 }
 
 static ssize_t
-sendFd(int socket, const guint8 *byte, int fd)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = { .bytes = { 0 } };
-    struct iovec iov = { .iov_base = (void *)(uintptr_t)byte, .iov_len = 1 };
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1,
-        .msg_control = &control, .msg_controllen = sizeof(control),
-    };
-    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-    return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static ssize_t
 sendBytes(int fd, const guint8 *bytes, size_t size)
 {
     ssize_t n = send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -155,7 +134,7 @@ sendPiece(vmcWireWriter *writer)
     first = &g_array_index(writer->fds, heldFd, 0);
     if (first->at > writer->start)
         return sendBytes(writer->fd, bytes, first->at - writer->start);
-    n = sendFd(writer->fd, bytes, first->fd);
+    n = vmcSocketSend(writer->fd, bytes, 1, &first->fd, 1);
     if (n > 0)
         g_array_remove_index(writer->fds, 0);
     return n;

@@ -12,12 +12,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/rundir.h"
+#include "util/socket.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
@@ -88,25 +88,9 @@ clientFree(controlClient *client)
 static ssize_t
 sendSome(int fd, controlLine *line)
 {
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } rights = { .space = { 0 } };
-    struct iovec iov = { line->text + line->sent, line->len - line->sent };
-    struct msghdr packet = { .msg_iov = &iov, .msg_iovlen = 1 };
-    ssize_t n;
+    ssize_t n = vmcSocketSend(fd, line->text + line->sent, line->len - line->sent, &line->fd,
+                              line->fd >= 0 ? 1 : 0);
 
-    if (line->fd >= 0) {
-        rights.align.cmsg_level = SOL_SOCKET;
-        rights.align.cmsg_type = SCM_RIGHTS;
-        rights.align.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&rights.align), &line->fd, sizeof(int));
-        packet.msg_control = &rights;
-        packet.msg_controllen = sizeof(rights);
-    }
-    do
-        n = sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
     if (n > 0)
         vmcFdClose(&line->fd);
     return n;
@@ -273,21 +257,18 @@ listenerReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 static int
 listenAt(vmcControlSocket *control)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct sockaddr_un address;
     g_autofree char *aside = g_strdup_printf("%s.%d", control->path, (int)getpid());
-    int fd;
 
-    if (g_strlcpy(address.sun_path, aside, sizeof(address.sun_path)) >= sizeof(address.sun_path)) {
-        errno = ENAMETOOLONG;
+    if (vmcSocketAddress(&address, aside) < 0)
         return -1;
-    }
-    fd = control->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     unlink(aside);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return -1;
-    if (chmod(aside, SOCKET_MODE) == 0 && listen(fd, BACKLOG) == 0 &&
-        lstat(aside, &control->made) == 0 && rename(aside, control->path) == 0)
+    control->listener.fd = vmcSocketBind(&address, SOCK_NONBLOCK);
+    if (control->listener.fd >= 0 && chmod(aside, SOCKET_MODE) == 0 &&
+        listen(control->listener.fd, BACKLOG) == 0 && lstat(aside, &control->made) == 0 &&
+        rename(aside, control->path) == 0)
         return 0;
+    vmcReportSystemError(errno, "no control socket '%s'", control->path);
     unlink(aside);
     return -1;
 }
@@ -301,10 +282,12 @@ prepare(vmcControlSocket *control, const char *name)
 
     g_strdelimit(file, "/", '_');
     control->path = g_build_filename(folder, file, NULL);
-    if (g_mkdir_with_parents(folder, FOLDER_MODE) < 0 || listenAt(control) < 0) {
+    if (g_mkdir_with_parents(folder, FOLDER_MODE) < 0) {
         vmcReportSystemError(errno, "no control socket '%s'", control->path);
         return -1;
     }
+    if (listenAt(control) < 0)
+        return -1;
     control->listener.ready = listenerReady;
     control->listener.opaque = control;
     return vmcLoopAdd(control->loop, &control->listener, EPOLLIN | EPOLLET);
