@@ -5,6 +5,7 @@
 #include "util/rundir.h"
 
 #include <glib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FOLDER "vmchannel"
@@ -16,14 +17,24 @@ vmcRunDirSystem(void)
 }
 
 char *
-vmcRunDirOwn(void)
+vmcRunDirUser(void)
 {
     const char *given = g_getenv("XDG_RUNTIME_DIR");
-    g_autofree char *user = g_strdup_printf("/run/user/%u", (unsigned int)geteuid());
+    g_autofree char *usual = g_strdup_printf("/run/user/%u", (unsigned int)geteuid());
+    struct stat info;
 
     if (given && g_path_is_absolute(given))
-        return g_build_filename(given, FOLDER, NULL);
-    if (geteuid() != 0 && g_file_test(user, G_FILE_TEST_IS_DIR))
-        return g_build_filename(user, FOLDER, NULL);
-    return g_strdup(vmcRunDirSystem());
+        return g_strdup(given);
+    if (geteuid() != 0 && stat(usual, &info) == 0 && S_ISDIR(info.st_mode) &&
+        info.st_uid == geteuid())
+        return g_steal_pointer(&usual);
+    return NULL;
+}
+
+char *
+vmcRunDirOwn(void)
+{
+    g_autofree char *user = vmcRunDirUser();
+
+    return user ? g_build_filename(user, FOLDER, NULL) : g_strdup(vmcRunDirSystem());
 }

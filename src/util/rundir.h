@@ -6,10 +6,15 @@
 #pragma once
 
 /*
+ * vmcRunDirUser: the folder for the sockets of this process's user: an absolute
+ * $XDG_RUNTIME_DIR; without that /run/user/UID if it is there and the user's own
+ * (libvirt does not hand the variable to the commands that it starts). NULL when
+ * there is none, as for root and for libvirt's QEMU user.
  * vmcRunDirSystem: the folder of the guests that the system runs.
- * vmcRunDirOwn: that of this process: in $XDG_RUNTIME_DIR; without that in
- * /run/user/UID if it is there, which it is for a person and not for libvirt's
- * QEMU user; else vmcRunDirSystem(). The caller frees it. Neither makes it.
+ * vmcRunDirOwn: that of the guests that this process's user runs: in
+ * vmcRunDirUser(), else vmcRunDirSystem().
+ * None makes the folder. The caller frees what is not const.
  */
+char *vmcRunDirUser(void);
 const char *vmcRunDirSystem(void);
 char *vmcRunDirOwn(void);

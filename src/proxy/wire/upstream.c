@@ -11,13 +11,13 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/rundir.h"
+#include "util/socket.h"
 
 #define VMC_FROM_THIS VIR_FROM_RPC
 
@@ -49,28 +49,10 @@ vmcUpstreamResolve(vmcUpstream *upstream, const char *uri, bool readOnly)
     upstream->readOnly = upstream->readOnly || (readOnly && system);
 }
 
-/*
- * XDG_RUNTIME_DIR, or what it would be: libvirt does not hand it to the
- * commands that it starts. NULL when there is none; the caller frees it.
- */
-static char *
-runtimeDir(void)
-{
-    const char *said = g_getenv("XDG_RUNTIME_DIR");
-    g_autofree char *usual = g_strdup_printf("/run/user/%u", (unsigned int)getuid());
-    struct stat info;
-
-    if (said)
-        return g_strdup(said);
-    if (stat(usual, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == getuid())
-        return g_steal_pointer(&usual);
-    return NULL;
-}
-
 static char *
 sessionDir(void)
 {
-    g_autofree char *runtime = runtimeDir();
+    g_autofree char *runtime = vmcRunDirUser();
 
     return g_build_filename(runtime ? runtime : g_get_user_cache_dir(), "libvirt", NULL);
 }
@@ -97,20 +79,14 @@ findSocket(const vmcUpstream *upstream)
 static int
 connectTo(const char *path)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct sockaddr_un address;
     int fd;
 
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        errno = ENAMETOOLONG;
-        vmcReportSystemError(errno, "Failed to connect socket to '%s'", path);
+    if (vmcSocketAddress(&address, path) < 0)
         return -1;
-    }
-    strcpy(address.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+    fd = vmcSocketConnect(&address, 0, 0);
+    if (fd < 0)
         vmcReportSystemError(errno, "Failed to connect socket to '%s'", path);
-        vmcFdClose(&fd);
-    }
     return fd;
 }
 
@@ -121,7 +97,7 @@ daemonEnvironment(void)
     static const char *const names[] = {
         "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
     };
-    g_autofree char *runtime = runtimeDir();
+    g_autofree char *runtime = vmcRunDirUser();
     char **environment = g_environ_setenv(NULL, "LC_ALL", "C", TRUE);
 
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
