@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The layers around the relay's processes: see confine.h. Decides for no
- * process which calls it needs beyond memory, time and its end.
+ * The layers around the relay's processes: see confine.h. Which calls a process
+ * may make is said in filter.c.
  */
 #include <config.h>
 
@@ -17,7 +17,6 @@
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -46,23 +45,6 @@ static const landlockRules landlockAbis[] = {
     { 0x7fff, 3, 0 },           /* TCP bind and connect */
     { 0xffff, 3, 0 },           /* ioctl on devices */
     { 0xffff, 3, 3 },           /* abstract sockets, signals */
-};
-
-/* What malloc, the clock and leaving need. */
-static const vmcConfineCall always[] = {
-    { SCMP_SYS(brk), { { 0 } } },
-    { SCMP_SYS(mmap), { { 2, PROT_EXEC, 0 } } },
-    { SCMP_SYS(mprotect), { { 2, PROT_EXEC, 0 } } },
-    { SCMP_SYS(mremap), { { 0 } } },
-    { SCMP_SYS(munmap), { { 0 } } },
-    { SCMP_SYS(madvise), { { 0 } } },
-    { SCMP_SYS(futex), { { 0 } } },
-    { SCMP_SYS(clock_gettime), { { 0 } } },
-    { SCMP_SYS(getrandom), { { 0 } } },
-    { SCMP_SYS(restart_syscall), { { 0 } } },
-    { SCMP_SYS(rt_sigreturn), { { 0 } } },
-    { SCMP_SYS(exit), { { 0 } } },
-    { SCMP_SYS(exit_group), { { 0 } } },
 };
 
 static bool
@@ -118,40 +100,13 @@ waitSuccess(pid_t pid)
     return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
-static bool
-allow(scmp_filter_ctx filter, const vmcConfineCall *calls, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct scmp_arg_cmp when[G_N_ELEMENTS(calls->when)];
-        unsigned int count = 0;
-
-        for (size_t j = 0; j < G_N_ELEMENTS(calls->when) && calls[i].when[j].mask; j++)
-            when[count++] = (struct scmp_arg_cmp) {
-                calls[i].when[j].arg, SCMP_CMP_MASKED_EQ, calls[i].when[j].mask,
-                calls[i].when[j].value };
-        if (seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, calls[i].call, count, when) < 0)
-            return false;
-    }
-    return true;
-}
-
-/* Writes the filter to @fd, as the kernel takes it. */
-static bool
-exportFilter(const vmcConfineCall *calls, size_t n, int fd)
-{
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-
-    return filter && allow(filter, always, G_N_ELEMENTS(always)) && allow(filter, calls, n) &&
-        seccomp_export_bpf(filter, fd) == 0;
-}
-
 /*
  * Made in a process of its own, since what libseccomp has touched by then is as
  * much memory as all the rest that a worker needs. Returns how many
  * instructions it has, 0 when it cannot be made or has @max.
  */
 static size_t
-makeFilter(const vmcConfineCall *calls, size_t n, struct sock_filter *filter, size_t max)
+makeFilter(vmcFilterProcess process, struct sock_filter *filter, size_t max)
 {
     int fds[2];
     size_t size = max * sizeof(*filter);
@@ -163,7 +118,7 @@ makeFilter(const vmcConfineCall *calls, size_t n, struct sock_filter *filter, si
         return 0;
     pid = fork();
     if (pid == 0)
-        _exit(exportFilter(calls, n, fds[1]) ? EXIT_SUCCESS : EXIT_FAILURE);
+        _exit(vmcFilterExport(process, SCMP_ARCH_NATIVE, fds[1]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     close(fds[1]);
     while (pid > 0 && len < size && (got = read(fds[0], (char *)filter + len, size - len)) > 0)
         len += (size_t)got;
@@ -172,12 +127,12 @@ makeFilter(const vmcConfineCall *calls, size_t n, struct sock_filter *filter, si
 }
 
 static bool
-filterCalls(const vmcConfineCall *calls, size_t n)
+filterCalls(vmcFilterProcess process)
 {
     struct sock_filter filter[FILTER_MAX];
     struct sock_fprog program = { .filter = filter };
 
-    program.len = (unsigned short)makeFilter(calls, n, filter, FILTER_MAX);
+    program.len = (unsigned short)makeFilter(process, filter, FILTER_MAX);
     return program.len > 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
@@ -195,7 +150,7 @@ static const struct {
 };
 
 unsigned int
-vmcConfine(const vmcConfineCall *calls, size_t n)
+vmcConfine(vmcFilterProcess process)
 {
     unsigned int held = 0;
 
@@ -203,7 +158,7 @@ vmcConfine(const vmcConfineCall *calls, size_t n)
         if (layers[i].put && layers[i].put())
             held |= layers[i].layer;
     }
-    if (!filterCalls(calls, n)) {
+    if (!filterCalls(process)) {
         vmcReportError(VIR_ERR_OPERATION_FAILED, "%s", "cannot install the system call filter");
         return 0;
     }

@@ -6,9 +6,7 @@
  */
 #pragma once
 
-#include <glib.h>
-#include <seccomp.h>          /* SCMP_SYS */
-#include <stdint.h>
+#include "relay/process/filter.h"
 
 typedef enum {
     VMC_LAYER_NO_NEW_PRIVS = 1 << 0,
@@ -20,26 +18,12 @@ typedef enum {
 } vmcLayer;
 
 /*
- * A system call that stays allowed while each condition holds: argument @arg
- * masked by @mask is @value. A mask of 0 is no condition. Rows for the same
- * call are alternatives.
- */
-typedef struct {
-    int call;                   /* SCMP_SYS(…) of libseccomp */
-    struct {
-        unsigned int arg;
-        uint64_t mask;
-        uint64_t value;
-    } when[2];
-} vmcConfineCall;
-
-/*
  * vmcConfine:
- * Allows what every confined process of ours needs and the @n calls; any other
- * call kills the process. Call it while there is one thread. Returns the layers
+ * Makes this process the confined one that @process says; a call that its filter
+ * does not allow kills it. Call it while there is one thread. Returns the layers
  * that hold, or 0 with an error when the filter does not.
  */
-unsigned int vmcConfine(const vmcConfineCall *calls, size_t n);
+unsigned int vmcConfine(vmcFilterProcess process);
 
 /* vmcConfineText: @layers in words, "none" for 0. The caller frees it. */
 char *vmcConfineText(unsigned int layers);

@@ -564,19 +564,6 @@ serve(pumpProcess *pump)
     }
 }
 
-static const vmcConfineCall calls[] = {
-    { SCMP_SYS(read), { { 0 } } },
-    { SCMP_SYS(write), { { 0 } } },
-    { SCMP_SYS(sendto), { { 4, UINT64_MAX, 0 } } },         /* no address */
-    { SCMP_SYS(recvmsg), { { 0 } } },
-    { SCMP_SYS(shutdown), { { 0 } } },
-    { SCMP_SYS(close), { { 0 } } },
-    { SCMP_SYS(poll), { { 0 } } },
-    { SCMP_SYS(epoll_ctl), { { 0 } } },
-    { SCMP_SYS(epoll_wait), { { 0 } } },
-    { SCMP_SYS(epoll_pwait), { { 0 } } },
-};
-
 int
 vmcPumpMain(void)
 {
@@ -587,7 +574,7 @@ vmcPumpMain(void)
     pump.mailbox.opaque = &pump;
     if (vmcChildBegin("vmch-pump", false) < 0 || !(pump.loop = vmcLoopNew()) ||
         vmcLoopAdd(pump.loop, &pump.mailbox, EPOLLIN) < 0 ||
-        (ready.value = vmcConfine(calls, G_N_ELEMENTS(calls))) == 0)
+        (ready.value = vmcConfine(VMC_FILTER_PUMP)) == 0)
         return EXIT_FAILURE;
     vmcMailboxTell(pump.mailbox.fd, &ready);
     serve(&pump);

@@ -408,29 +408,6 @@ serve(workerProcess *worker)
         vmcEndpointFlush(worker->endpoint, now());
 }
 
-/*
- * Bytes to and from sockets that are there, and the broker. Only the broker can
- * pass descriptors: sendmsg is not among these.
- */
-static const vmcConfineCall calls[] = {
-    { SCMP_SYS(recvmmsg), { { 0 } } },
-    { SCMP_SYS(recvfrom), { { 0 } } },
-    { SCMP_SYS(recvmsg), { { 0 } } },
-    { SCMP_SYS(writev), { { 0 } } },
-    { SCMP_SYS(sendto), { { 4, UINT64_MAX, 0 } } },         /* no address */
-    { SCMP_SYS(shutdown), { { 0 } } },
-    { SCMP_SYS(close), { { 0 } } },
-    { SCMP_SYS(ioctl), { { 1, UINT32_MAX, SIOCOUTQ } } },
-    { SCMP_SYS(getsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_SNDBUF } } },
-    { SCMP_SYS(getsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_DOMAIN } } },
-    { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_SNDBUF } } },
-    { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_PEEK_OFF } } },
-    { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_LINGER } } },
-    { SCMP_SYS(epoll_ctl), { { 0 } } },
-    { SCMP_SYS(epoll_wait), { { 0 } } },
-    { SCMP_SYS(epoll_pwait), { { 0 } } },
-};
-
 int
 vmcWorkerMain(void)
 {
@@ -438,7 +415,7 @@ vmcWorkerMain(void)
     vmcIpcMessage ready = { .type = VMC_IPC_CHILD_READY };
 
     if (vmcChildBegin("vmch-worker", true) < 0 || prepare(&worker) < 0 ||
-        (ready.value = vmcConfine(calls, G_N_ELEMENTS(calls))) == 0)
+        (ready.value = vmcConfine(VMC_FILTER_WORKER)) == 0)
         return EXIT_FAILURE;
     vmcMailboxTell(worker.mailbox.fd, &ready);
     serve(&worker);
