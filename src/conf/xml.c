@@ -37,11 +37,12 @@ refuseSubset(void *context, const xmlChar *name G_GNUC_UNUSED,
 static void
 reportParser(xmlParserCtxtPtr parser)
 {
-    const char *message = parser->lastError.message ? parser->lastError.message : "not well-formed";
+    const xmlError *error = xmlCtxtGetLastError(parser);
+    const char *message = error && error->message ? error->message : "not well-formed";
 
     if (parser->_private)
         return;
-    vmcReportError(VIR_ERR_XML_DETAIL, "line %d: %.*s", parser->lastError.line,
+    vmcReportError(VIR_ERR_XML_DETAIL, "line %d: %.*s", error ? error->line : 0,
                    (int)strcspn(message, "\n"), message);
 }
 

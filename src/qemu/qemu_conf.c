@@ -210,8 +210,11 @@ splitCommas(const char *text)
 static void
 appendDoubled(GString *out, const char *text)
 {
-    for (const char *c = text; *c; c++)
-        g_string_append(out, *c == ',' ? ",," : (char[]){ *c, '\0' });
+    for (const char *c = text; *c; c++) {
+        if (*c == ',')
+            g_string_append_c(out, ',');
+        g_string_append_c(out, *c);
+    }
 }
 
 /* Whether @head begins as a CHARDEV of @type does; the rest of it in @rest. */

@@ -38,7 +38,7 @@ static int
 listenFor(virDomainPtr domain, int event, char **kept)
 {
     return virConnectDomainEventRegisterAny(virDomainGetConnect(domain), domain, event,
-                                            VIR_DOMAIN_EVENT_CALLBACK(heard), kept, NULL);
+                                            VIR_DOMAIN_EVENT_CALLBACK((void (*)(void))heard), kept, NULL);
 }
 
 static int
