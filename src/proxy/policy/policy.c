@@ -63,8 +63,10 @@ addUuid(vmcPolicy *policy, const char *text)
 static int
 addDomain(policyReader *reader, const char *word)
 {
-    if (g_str_has_prefix(word, "name:") && word[5] && strlen(word + 5) <= PATTERN_MAX) {
-        g_ptr_array_add(reader->policy->patterns, g_pattern_spec_new(word + 5));
+    const char *pattern = g_str_has_prefix(word, "name:") ? word + strlen("name:") : "";
+
+    if (*pattern && strlen(pattern) <= PATTERN_MAX) {
+        g_ptr_array_add(reader->policy->patterns, g_pattern_spec_new(pattern));
         return 0;
     }
     if (addUuid(reader->policy, strcmp(word, "self") == 0 ? reader->self : word) == 0)

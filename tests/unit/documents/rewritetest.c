@@ -225,8 +225,8 @@ testElsewhere(void)
 {
     static const char *const documents[] = {
         "<network><domain name='vmchannel'/></network>",
-        "<domain type='kvm'><metadata><domain><devices><vmchannel/></devices></domain></metadata>"
-        "</domain>",
+        ("<domain type='kvm'><metadata><domain><devices><vmchannel/></devices></domain></metadata>"
+         "</domain>"),
         "<x:domain xmlns:x='urn:x'><devices><vmchannel/></devices></x:domain>",
         "<vmchannel type='null'><target port='1'/></vmchannel>",
         "<domain type='kvm'><x:devices xmlns:x='urn:x'><vmchannel/></x:devices></domain>",
@@ -302,8 +302,8 @@ testLookalikes(void)
         "<devices><interface type='client'><alias name='ua-mine'/></interface></devices>",
         "<devices><interface type='user'><alias name='ua-vmchannel'/></interface></devices>",
         "<qemu:commandline><qemu:arg value='-vmchannel'/></qemu:commandline>",
-        "<qemu:commandline><qemu:arg value='-vmchannel'/><qemu:arg value='0:null'/>"
-        "</qemu:commandline>",
+        ("<qemu:commandline><qemu:arg value='-vmchannel'/><qemu:arg value='0:null'/>"
+         "</qemu:commandline>"),
         "<qemu:commandline><qemu:arg/><qemu:arg value='600:null'/></qemu:commandline>",
         "<qemu:override><qemu:device alias='ua-vmchannel'/></qemu:override>",
         "<commandline><arg value='-vmchannel'/><arg value='600:null'/></commandline>",

@@ -79,7 +79,7 @@ testHeaderLength(void)
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *hex = g_strconcat(cases[i].length, AUTH_LIST_CALL + 8, NULL);
+        g_autofree char *hex = g_strconcat(cases[i].length, &AUTH_LIST_CALL[8], NULL);
         g_autoptr(GByteArray) bytes = fromHex(hex);
         vmcRpcHeader header;
 
