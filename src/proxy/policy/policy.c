@@ -65,7 +65,7 @@ addDomain(policyReader *reader, const char *word)
 {
     const char *pattern = g_str_has_prefix(word, "name:") ? word + strlen("name:") : "";
 
-    if (*pattern && strlen(pattern) <= PATTERN_MAX) {
+    if (*pattern && strnlen(pattern, PATTERN_MAX + 1) <= PATTERN_MAX) {
         g_ptr_array_add(reader->policy->patterns, g_pattern_spec_new(pattern));
         return 0;
     }
