@@ -95,6 +95,7 @@ number(vmcChannels *channels, vmcBrokerChannel *channel)
 vmcBrokerChannel *
 vmcChannelsAdd(vmcChannels *channels, const vmcChannel *def, const int keep[2])
 {
+    const vmcSourceStart start = { channels->guestName, { keep[0], keep[1] } };
     vmcSource *source;
     vmcBrokerChannel *channel;
 
@@ -104,7 +105,7 @@ vmcChannelsAdd(vmcChannels *channels, const vmcChannel *def, const int keep[2])
                        def->address, def->port);
         return NULL;
     }
-    source = vmcSourceNew(channels->loop, def, channels->guestName, keep);
+    source = vmcSourceNew(channels->loop, def, &start);
     if (!source)
         return NULL;
     channel = g_new0(vmcBrokerChannel, 1);

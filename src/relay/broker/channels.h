@@ -40,8 +40,9 @@ int vmcChannelsCountersFd(const vmcChannels *channels);
 
 /*
  * vmcChannelsAdd: gets the host side of @def ready, which must outlive it; @keep
- * as for vmcSourceNew(). vmcChannelsAddLive: takes @def over, also on failure;
- * its address must be one that the guest's network has. Both return NULL with an error.
+ * are standard input and output as they were given to the relay.
+ * vmcChannelsAddLive: takes @def over, also on failure; its address must be one that
+ * the guest's network has. Both return NULL with an error.
  */
 vmcBrokerChannel *vmcChannelsAdd(vmcChannels *channels, const vmcChannel *def, const int keep[2]);
 vmcBrokerChannel *vmcChannelsAddLive(vmcChannels *channels, vmcChannel *def);

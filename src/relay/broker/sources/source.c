@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Host sides of channels: see source.h. Here stand what all types share and the
- * table of them; source_socket.c and source_device.c have the types themselves.
+ * Host sides of channels: see source.h. Here are the table of kinds and what is done
+ * for all of them; each kind is a file of this folder.
  */
 #include <config.h>
 
-#include "relay/broker/sources/source_priv.h"
+#include "relay/broker/sources/drivers.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "util/error.h"
 #include "util/fd.h"
@@ -30,13 +29,6 @@ static const vmcSourceDriver *const drivers[VMC_CHR_TYPE_LAST][VMC_CHR_MODE_LAST
     [VMC_CHR_TYPE_UNIX] = {
         [VMC_CHR_MODE_CONNECT] = &vmcSourceUnixConnect, [VMC_CHR_MODE_BIND] = &vmcSourceUnixBind },
 };
-
-void
-vmcSourceReportError(const vmcSource *source, int errnum, const char *what)
-{
-    vmcReportSystemError(errnum, "vmchannel %s:%u: %s '%s'", source->def->address,
-                         source->def->port, what, source->path);
-}
 
 bool
 vmcSourceIsReady(const vmcSource *source)
@@ -74,32 +66,12 @@ openLog(const vmcSource *source, int *log)
     return -1;
 }
 
-/* A pump for what is no plain socket, or is not to be passed on as it comes. */
-static int
-prepareFeed(vmcSource *source)
-{
-    const vmcChrSource *def = &source->def->source;
-    bool telnet = def->type == VMC_CHR_TYPE_TCP && def->protocol == VMC_CHR_PROTOCOL_TELNET;
-    int log;
-
-    if (source->driver->pumpKind != VMC_PUMP_SOCKET)
-        source->pumpKind = source->driver->pumpKind;
-    if (telnet)
-        source->pumpKind = def->mode == VMC_CHR_MODE_BIND ? VMC_PUMP_TELNET_SERVER
-                                                      : VMC_PUMP_TELNET_CLIENT;
-    if (!source->driver->pumped && !telnet && !def->logPath)
-        return 0;
-    if (openLog(source, &log) < 0)
-        return -1;
-    source->pump = vmcChannelPumpNew(source->loop, log);
-    return source->pump ? 0 : -1;
-}
-
 vmcSource *
-vmcSourceNew(vmcLoop *loop, const vmcChannel *channel, const char *guestName, const int keep[2])
+vmcSourceNew(vmcLoop *loop, const vmcChannel *channel, const vmcSourceStart *start)
 {
     const vmcSourceDriver *driver = drivers[channel->source.type][channel->source.mode];
     vmcSource *source;
+    int log = -1;
 
     if (!driver) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED, "vmchannel %s:%u: type '%s' cannot be a channel",
@@ -110,10 +82,20 @@ vmcSourceNew(vmcLoop *loop, const vmcChannel *channel, const char *guestName, co
     source->loop = loop;
     source->driver = driver;
     source->def = channel;
-    source->keep = keep;
-    source->in = source->out = source->held = source->listener.fd = source->dialled.fd = -1;
-    source->path = g_strdup(channel->source.path ? channel->source.path : guestName);
-    if (driver->prepare(source) < 0 || prepareFeed(source) < 0)
+    source->start = start;
+    source->in = source->out = -1;
+    source->path = g_strdup(channel->source.path);
+    source->pumped = driver->pumped;
+    source->pumpKind = driver->pumpKind;
+    if ((driver->prepare && driver->prepare(source) < 0) || openLog(source, &log) < 0) {
+        vmcSourceFree(source);
+        return NULL;
+    }
+    source->start = NULL;
+    if (!source->pumped && log < 0)
+        return source;
+    source->pump = vmcChannelPumpNew(source->loop, log);
+    if (!source->pump)
         g_clear_pointer(&source, vmcSourceFree);
     return source;
 }
@@ -123,53 +105,23 @@ vmcSourceFree(vmcSource *source)
 {
     if (!source)
         return;
-    vmcSourceStopDialling(source);
-    if (source->listener.ready)
-        vmcLoopRemove(source->loop, &source->listener);
-    if (source->bound)
-        unlink(source->path);
-    vmcFdClose(&source->listener.fd);
+    if (source->own && source->driver->clear)
+        source->driver->clear(source);
     if (source->in != source->out)
         vmcFdClose(&source->in);
     vmcFdClose(&source->out);
-    vmcFdClose(&source->held);
     vmcChannelPumpFree(source->pump);
-    g_clear_pointer(&source->addresses, g_array_unref);
     g_free(source->report);
     g_free(source->path);
+    if (source->own)
+        vmcLoopDefer(source->loop, source->own);
     vmcLoopDefer(source->loop, source);
-}
-
-/* What the worker gets for the host side *@fd: it, or a socket to the pump. */
-static bool
-throughPump(vmcSource *source, int *fd)
-{
-    bool own = *fd >= 0;
-    int socket;
-
-    if (!source->pump)
-        return true;
-    socket = vmcChannelPumpAdd(source->pump, source->pumpKind, own ? *fd : source->in,
-                               own ? *fd : source->out);
-    vmcFdClose(fd);
-    *fd = socket;
-    return socket >= 0;
-}
-
-void
-vmcSourceAnswer(vmcSourceRequest *request, int fd)
-{
-    request->answered = true;
-    if (fd >= 0)
-        throughPump(request->source, &fd);
-    request->done(request->opaque, fd);
 }
 
 static void
 requestFree(vmcSourceRequest *request)
 {
     request->source->busy--;
-    g_clear_pointer(&request->addresses, g_array_unref);
     vmcLoopDefer(request->source->loop, request);
 }
 
@@ -186,13 +138,12 @@ vmcSourceOpen(vmcSource *source, vmcSourceDone done, void *opaque, int *fd,
     asked->source = source;
     asked->done = done;
     asked->opaque = opaque;
-    asked->connecting.fd = -1;
     source->busy++;
     *fd = -1;
     result = source->driver->open(source, asked, fd);
     if (result == VMC_SOURCE_DONE) {
         asked->answered = true;
-        if (!throughPump(source, fd))
+        if (!vmcSourceThroughPump(source, fd))
             result = VMC_SOURCE_REFUSED;
     }
     if (result == VMC_SOURCE_REFUSED)

@@ -28,16 +28,20 @@ typedef enum {
     VMC_SOURCE_ACCEPTING,       /* a host program comes; the guest may go on */
 } vmcSourceResult;
 
+/* What some kinds need to get ready. */
+typedef struct {
+    const char *guestName;      /* tells generated paths apart */
+    int stdio[2];               /* standard input and output as they were given to us */
+} vmcSourceStart;
+
 /*
  * vmcSourceNew:
  * Gets the host side of @channel ready: binds, opens, looks whether a path could
- * be dialled. @channel and @loop must outlive it; @guestName tells generated
- * paths apart; @keep are descriptors 0 and 1 as they were given to us, for stdio.
+ * be dialled. @channel and @loop must outlive it; @start stays the caller's.
  * Returns NULL with an error that names the channel.
  * vmcSourceFree: stops listening and removes the socket that it bound.
  */
-vmcSource *vmcSourceNew(vmcLoop *loop, const vmcChannel *channel, const char *guestName,
-                        const int keep[2]);
+vmcSource *vmcSourceNew(vmcLoop *loop, const vmcChannel *channel, const vmcSourceStart *start);
 void vmcSourceFree(vmcSource *source);
 
 /* vmcSourceIsReady: whether its pump, if it has one, is confined. */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What kinds of sources may call: see source_priv.h. Knows no kind. */
+#include <config.h>
+
+#include "relay/broker/sources/source_priv.h"
+
+#include "util/error.h"
+#include "util/fd.h"
+
+#define VMC_FROM_THIS VIR_FROM_NONE
+
+void
+vmcSourceReportError(const vmcSource *source, int errnum, const char *what)
+{
+    vmcReportSystemError(errnum, "vmchannel %s:%u: %s '%s'", source->def->address,
+                         source->def->port, what, source->path);
+}
+
+bool
+vmcSourceThroughPump(vmcSource *source, int *fd)
+{
+    bool own = *fd >= 0;
+    int socket;
+
+    if (!source->pump)
+        return true;
+    socket = vmcChannelPumpAdd(source->pump, source->pumpKind, own ? *fd : source->in,
+                               own ? *fd : source->out);
+    vmcFdClose(fd);
+    *fd = socket;
+    return socket >= 0;
+}
+
+void
+vmcSourceAnswer(vmcSourceRequest *request, int fd)
+{
+    request->answered = true;
+    if (fd >= 0)
+        vmcSourceThroughPump(request->source, &fd);
+    request->done(request->opaque, fd);
+}
+
+vmcSourceResult
+vmcSourceOpenStanding(vmcSource *source G_GNUC_UNUSED, vmcSourceRequest *request G_GNUC_UNUSED,
+                      int *fd G_GNUC_UNUSED)
+{
+    return VMC_SOURCE_DONE;
+}
