@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the daemon's domain capabilities say of an emulator, and what they are
- * to say of our device.
+ * to say of <vmchannel>.
  *
  * Pure: opens nothing, starts nothing.
  */
@@ -16,7 +16,7 @@ char *vmcCapabilitiesEmulator(const char *capabilities);
 
 /*
  * vmcCapabilitiesAnnounce:
- * Returns @capabilities with our device in them when they are about a QEMU,
+ * Returns @capabilities with <vmchannel> in them when they are about a QEMU,
  * else a copy. The caller frees it.
  */
 char *vmcCapabilitiesAnnounce(const char *capabilities);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One of our devices put into a domain's definition, taken out or exchanged,
- * as libvirt does it for those that it knows. Works on our form of documents;
+ * A channel or its NIC put into a domain's definition, taken out or exchanged,
+ * as libvirt does it for those that it knows. Works on documents with <vmchannel>;
  * that others rewrite.
  *
  * Pure: opens nothing, starts nothing.
@@ -20,7 +20,7 @@ bool vmcDeviceIsChannel(const char *xml);
 bool vmcDeviceIsNic(const char *xml);
 
 /*
- * Each returns @domain with @device, one of ours, added to it, removed from it
+ * Each returns @domain with @device, a channel or its NIC, added to it, removed from it
  * or in the place of the one that it is known by: a channel's address and
  * port, the NIC's MAC address. The caller frees it. NULL with an error.
  */

@@ -166,7 +166,7 @@ nicAdd(forwardPass *f)
     f->mtu = VMC_NIC_MTU_MAX;
 }
 
-/* The alias is how the wrapper finds the NIC: there is no room for a user's. */
+/* The alias is how qemu-vmchannel finds the NIC: there is no room for a user's. */
 static int
 nicAliasForward(forwardPass *f, xmlNodePtr nic)
 {

@@ -4,7 +4,7 @@
  * them that stands in the domain's metadata once they are no longer those of
  * the command line.
  *
- * The record is an element in <metadata>, in a namespace of ours, with the
+ * The record is an element in <metadata>, in a namespace of its own, with the
  * value of -vmchannel for each channel that the domain has now. So libvirt
  * authorises whoever changes it, tells other clients, and puts it into a saved
  * image, whose command line it then overrules.

@@ -12,6 +12,6 @@
  * vmcDomainMask:
  * Returns the document of a domain without paths, passwords, addresses, names
  * and identities of the host, in libvirt's manner, which the caller frees, or
- * NULL with an error. @xml has our elements, not the stock form of them.
+ * NULL with an error. @xml has <vmchannel>, not the stock form.
  */
 char *vmcDomainMask(const char *xml);

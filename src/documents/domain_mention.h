@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A look at a document's bytes, before it is parsed: most have nothing of ours,
+ * A look at a document's bytes, before it is parsed: most have no channel,
  * and need no parser. Whoever wants to know whether to parse asks here: a look
  * of one's own would miss words that are hidden.
  *
@@ -13,8 +13,8 @@
 /* What such a look finds. */
 typedef enum {
     VMC_MENTION_NONE,
-    VMC_MENTION_HIDDEN,         /* no word of ours, but a character reference could hide one */
-    VMC_MENTION_PLAIN,          /* a word of ours */
+    VMC_MENTION_HIDDEN,         /* no such word, but a character reference could hide one */
+    VMC_MENTION_PLAIN,          /* a word that a channel has */
 } vmcMention;
 
 /*

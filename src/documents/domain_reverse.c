@@ -27,7 +27,7 @@ emulatorReverse(reversePass *r)
     xmlNodePtr emulator = r->stock->emulator;
     g_autofree char *text = vmcXmlText(emulator);
 
-    /* Else it is written in other characters than ours: references, CDATA. */
+    /* Else it is written in other characters than we write: references, CDATA. */
     if (!vmcXmlEditUnprepend(r->edit, emulator, dir))
         vmcXmlEditContent(r->edit, emulator, g_strstrip(text) + strlen(dir));
 }

@@ -2,7 +2,7 @@
 /*
  * Whole documents: see domain_rewrite.h. Finds the domains in a document and
  * hands each to its direction; looks before it parses, since most documents
- * have nothing of ours.
+ * have no channel.
  */
 #include <config.h>
 
@@ -71,7 +71,7 @@ validate(vmcDomainDef *def, const vmcStockDef *stock)
     return vmcDomainDefValidate(&whole);
 }
 
-/* The document under rewriting; the edit starts at the first domain of ours. */
+/* The document under rewriting; the edit starts at the first domain with channels. */
 typedef struct {
     const char *xml;
     xmlDocPtr doc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whole documents: a domain with our elements to its stock libvirt form, and
- * back. A document with none of our elements comes out byte for byte as it
+ * Whole documents: a domain with channels to its stock libvirt form, and
+ * back. A document without channels comes out byte for byte as it
  * went in. Stands in this room, not in conf, because the stock form is QEMU
  * arguments in QEMU's XML namespace.
  *
@@ -70,7 +70,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(vmcRewriteResult, vmcRewriteResultClear)
 
 /* How much of the stock form a domain has. */
 typedef enum {
-    VMC_DOMAIN_PLAIN,           /* nothing of ours */
+    VMC_DOMAIN_PLAIN,           /* no channel */
     VMC_DOMAIN_STOCK,           /* all that it needs to run */
     VMC_DOMAIN_STOCK_BROKEN,    /* channels or their NIC, but another emulator */
 } vmcDomainState;
@@ -98,7 +98,7 @@ char *vmcRewriteText(vmcRewriteResult result);
 
 /*
  * vmcDomainRewriteReverse:
- * Returns our form of @xml, which the caller frees, or NULL with an error. The
+ * Returns the form of @xml with <vmchannel>, which the caller frees, or NULL with an error. The
  * limit is the same.
  */
 char *vmcDomainRewriteReverse(const char *xml, const vmcRewriteOptions *options);

@@ -84,7 +84,7 @@ argumentFrom(xmlNodePtr node)
     return node;
 }
 
-/* Takes the value of one -vmchannel; false: our form has no element for it. */
+/* Takes the value of one -vmchannel; false: <vmchannel> cannot say it. */
 static bool
 optionParse(vmcStockDef *stock, const char *value)
 {

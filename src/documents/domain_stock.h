@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the stock libvirt form of our elements looks like, and how it is found
+ * What the stock libvirt form of channels and their NIC looks like, and how it is found
  * in a document: the one place where the names stand that forward writes and
  * reverse reads. Private to the rewriting of documents.
  *
@@ -28,10 +28,10 @@ typedef struct {
     xmlNodePtr nic;             /* the NIC that carries channels, in its stock form */
     xmlNodePtr commandline;     /* the last <qemu:commandline> */
     xmlNodePtr override;        /* the last <qemu:override> */
-    xmlNodePtr device;          /* in one of them, what overrides our NIC */
+    xmlNodePtr device;          /* in one of them, what overrides the channels' NIC */
     xmlNodePtr mtu;             /* therein, the property host_mtu as we write it */
     GPtrArray *arguments;       /* xmlNodePtr: two <qemu:arg> for each channel and the network */
-    bool hasNetwork;            /* there is a NIC of ours, and an argument says its network */
+    bool hasNetwork;            /* there is a channels' NIC, and an argument says its network */
     vmcNetwork network;
     GPtrArray *channels;        /* vmcChannel *, owned */
     xmlNodePtr record;          /* in <metadata>: the channels that it runs with */
@@ -56,7 +56,7 @@ bool vmcStockDefIsStock(const vmcStockDef *stock);
  */
 GPtrArray *vmcStockRecorded(const vmcStockDef *stock);
 
-/* vmcStockMtuFromString: reads an MTU that our NIC can have; @text may be NULL. */
+/* vmcStockMtuFromString: reads an MTU that the channels' NIC can have; @text may be NULL. */
 bool vmcStockMtuFromString(const char *text, unsigned int *mtu);
 
 /* vmcStockNicHasMtu: whether a NIC, in either form, is of a model that takes host_mtu. */
@@ -77,7 +77,7 @@ xmlNodePtr vmcStockAnchorBefore(xmlNodePtr parent, const char *const *names);
 /*
  * vmcDomainForward: the edits that give one <domain> its stock form; 0, or -1
  * with an error. @result gets what was guessed.
- * vmcDomainReverse: those that give it ours; cannot fail.
+ * vmcDomainReverse: those that give it <vmchannel>; cannot fail.
  */
 int vmcDomainForward(vmcXmlEdit *edit, xmlNodePtr domain, vmcDomainDef *def, vmcStockDef *stock,
                      const vmcRewriteOptions *options, vmcRewriteResult *result);

@@ -140,7 +140,7 @@ vmcEndpointRemoveChannel(vmcEndpoint *ep, vmcTime now, void *channel)
 }
 
 static bool
-isOurs(const vmcEndpoint *ep, struct in_addr address)
+isOwnAddress(const vmcEndpoint *ep, struct in_addr address)
 {
     if (address.s_addr == vmcDhcpServer(&ep->config).s_addr)
         return true;
@@ -180,7 +180,7 @@ inputArp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     size_t len;
 
     (void)now;
-    if (frame->arp.op != ARP_REQUEST || !isOurs(ep, frame->arp.target) ||
+    if (frame->arp.op != ARP_REQUEST || !isOwnAddress(ep, frame->arp.target) ||
         frame->arp.sender.s_addr == frame->arp.target.s_addr)
         return false;
     memcpy(reply.senderMac, ep->config.mac, VMC_MAC_LEN);
@@ -199,7 +199,7 @@ inputIcmp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 
     (void)now;
     if (frame->payload[0] != ICMP_ECHO || frame->payload[1] != 0 ||
-        frame->len > ep->config.mtu - VMC_IP_LEN || !isOurs(ep, frame->address.dst))
+        frame->len > ep->config.mtu - VMC_IP_LEN || !isOwnAddress(ep, frame->address.dst))
         return false;
     memcpy(ep->payload, frame->payload, frame->len);
     memset(ep->payload, 0, 4);          /* an echo reply; its checksum comes last */
@@ -255,11 +255,11 @@ inputUdp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
         frame->address.srcPort == VMC_DHCP_CLIENT_PORT && inputDhcp(ep, now, frame);
 }
 
-/* A segment to an address that is not ours is dropped, not reset. */
+/* A segment to an address that is not the host's is dropped, not reset. */
 static bool
 inputTcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 {
-    return isOurs(ep, frame->address.dst) && vmcTcpInput(ep, now, frame);
+    return isOwnAddress(ep, frame->address.dst) && vmcTcpInput(ep, now, frame);
 }
 
 /* What is done with each kind of frame, and which destinations it may have. */
@@ -287,7 +287,7 @@ isForUs(const vmcEndpoint *ep, vmcFrameKind kind, const vmcFrameAddress *address
     if (broadcast ? !kinds[kind].broadcast :
         memcmp(address->dstMac, ep->config.mac, VMC_MAC_LEN) != 0)
         return false;
-    return !kinds[kind].unicast || (isUnicast(address->src) && !isOurs(ep, address->src));
+    return !kinds[kind].unicast || (isUnicast(address->src) && !isOwnAddress(ep, address->src));
 }
 
 void

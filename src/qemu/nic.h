@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The NIC that carries the channels, as all of us must know it: the rewriting
- * of documents, the wrapper's command lines and the relay.
+ * of documents, qemu-vmchannel's command lines and the relay.
  *
  * Pure: opens nothing, starts nothing.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The wrapper's command lines: see qemu_argv.h. Reads of QEMU's options only
- * what decides about our NIC and its network, and moves none of the others.
+ * qemu-vmchannel's command lines: see qemu_argv.h. Reads of QEMU's options only
+ * what decides about the channels' NIC and its network, and moves none of the others.
  *
  * Pure: opens nothing, starts nothing.
  */
@@ -245,7 +245,7 @@ readReadconfig(argvReader *reader, const char *value G_GNUC_UNUSED)
     return 0;
 }
 
-/* The 2009 spelling of ours is a kind of -net. */
+/* The 2009 spelling of -vmchannel is a kind of -net. */
 static const char *
 netChannelValue(const char *value)
 {
@@ -279,7 +279,7 @@ readOption(argvReader *reader, const char *name, const char *value)
     return 0;
 }
 
-/* Returns the channel's value when the option is ours, or NULL. */
+/* Returns the channel's value when the option is -vmchannel, or NULL. */
 static const char *
 channelValue(const char *name, const char *value)
 {
@@ -490,7 +490,7 @@ ownNicProperties(const char *driver)
     return ownNics[i].properties;
 }
 
-/* The NIC of ours, when libvirt gave none, after everything of the user's. */
+/* The channels' NIC, when libvirt gave none, after everything of the user's. */
 static void
 addOwnNic(GStrvBuilder *argv, const vmcQemuArgv *plan, const char *netdev)
 {

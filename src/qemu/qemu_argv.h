@@ -15,16 +15,16 @@
 
 /* What an argument list asks for. Read it, do not write it. */
 typedef struct {
-    GPtrArray *args;        /* of char *: QEMU's own, ours taken out */
+    GPtrArray *args;        /* of char *: QEMU's own, without -vmchannel */
     GPtrArray *channels;    /* of vmcChannel */
     int netdev;             /* index in args of libvirt's netdev value, or -1 */
-    bool addDefaultNet;     /* our NIC would suppress QEMU's default one */
+    bool addDefaultNet;     /* the channels' NIC would suppress QEMU's default one */
     bool userNet;           /* QEMU's user-mode network has 10.0.2.0/24 */
     bool hasNetwork;        /* a -vmchannel network= was given */
     vmcNetwork network;     /* of the channels, given or not */
     char *nicDriver;        /* of the NIC that carries the channels */
     unsigned int mtu;       /* that this NIC takes, in IP bytes */
-    char *mac;              /* of our own NIC, when libvirt gave none */
+    char *mac;              /* of the channels' NIC, when libvirt gave none */
     char *name;             /* the guest's -name, or NULL */
     char *uuid;             /* its -uuid, or NULL */
 } vmcQemuArgv;
@@ -49,7 +49,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcQemuArgv, vmcQemuArgvFree)
 
 /*
  * vmcQemuArgvHasVmchannel:
- * Whether there is anything of ours: a -vmchannel, or libvirt's netdev. If
+ * Whether there is anything to do: a -vmchannel, or libvirt's netdev. If
  * not, QEMU gets its arguments as they were.
  */
 bool vmcQemuArgvHasVmchannel(const vmcQemuArgv *plan);

@@ -75,7 +75,7 @@ typedef enum {
 
 /* What the XML is. */
 typedef enum {
-    VMC_RPC_DOCUMENT_NONE,          /* there is none, or none in which ours could stand */
+    VMC_RPC_DOCUMENT_NONE,          /* there is none, or none in which a channel could stand */
     VMC_RPC_DOCUMENT_DOMAIN,
     VMC_RPC_DOCUMENT_DEVICE,
     VMC_RPC_DOCUMENT_SNAPSHOT,      /* may hold a <domain> and an <inactiveDomain> */
@@ -93,8 +93,8 @@ typedef enum {
     VMC_RPC_ACTION_FORWARD,         /* the client's form to libvirt's */
     VMC_RPC_ACTION_NATIVE,          /* the same, for a document that becomes a command line */
     VMC_RPC_ACTION_REVERSE,         /* libvirt's form to the client's */
-    VMC_RPC_ACTION_DEVICE,          /* one of our devices is put into the domain, or taken out */
-    VMC_RPC_ACTION_ANNOUNCE,        /* our device is added to what is supported */
+    VMC_RPC_ACTION_DEVICE,          /* a channel or its NIC is put into the domain, or taken out */
+    VMC_RPC_ACTION_ANNOUNCE,        /* <vmchannel> is added to what is supported */
     VMC_RPC_ACTION_LIVE,            /* REVERSE, with what is true of a running domain now */
     VMC_RPC_ACTION_MEND,            /* FORWARD; what was attached live gets into the saved image */
     VMC_RPC_ACTION_LISTEN,          /* who listens to devices coming and going is remembered */

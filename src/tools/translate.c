@@ -43,7 +43,7 @@ const vmcCommand vmcCommandTranslate = {
     .description =
         "FILE is a libvirt document, or - for standard input. What is printed can be\n"
         "given to any libvirt; with --reverse, what libvirt prints can be given here.\n"
-        "A document with nothing of ours is printed as it is.",
+        "A document without channels is printed as it is.",
     .run = translate,
     .options = options,
     .minArgs = 1,

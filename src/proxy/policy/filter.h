@@ -48,7 +48,7 @@ vmcFilterPlace vmcFilterCall(const vmcPolicy *policy, const vmcRpcProcedure *pro
 /*
  * vmcFilterAnswers:
  * Whether @procedure is a list or a lookup of domains: answered by vmcFilterAnswer()
- * from a list of our own. @flags are for that, as the call @message has them.
+ * from the list of the policy's domains. @flags are for that, as the call @message has them.
  */
 bool vmcFilterAnswers(const vmcRpcProcedure *procedure, const GByteArray *message, guint32 *flags);
 

@@ -65,7 +65,7 @@ struct _vmcHost {
     bool skips;                 /* no SO_PEEK_OFF */
     bool waits;                 /* for the host program to read, since a write did not take all */
     bool watchesWritable;
-    bool gathers;               /* a unix socket: see sndbuf.h */
+    bool gathers;               /* not TCP: see sndbuf.h */
     vmcSndbuf sndbuf;
     size_t peekOffset;          /* where the kernel's next peek would start */
     bool drained;               /* the socket had no more when it was last read */
@@ -104,11 +104,13 @@ static void
 socketAttach(vmcHost *host)
 {
     static const int wanted = SEND_BUFFER;
+    int domain = socketOption(host, SO_DOMAIN);
 
     setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
     host->sndbuf.size = (size_t)socketOption(host, SO_SNDBUF);
     vmcSndbufQueued(&host->sndbuf, 0);
-    host->gathers = socketOption(host, SO_DOMAIN) == AF_UNIX;
+    /* TCP joins small pieces in its buffer; other kinds of sockets count each as a page's worth. */
+    host->gathers = domain != AF_INET && domain != AF_INET6;
     host->watch.ready = socketReady;
     host->watch.opaque = host;
     if (vmcLoopAdd(host->owner->loop, &host->watch, SOCKET_EVENTS) < 0)
