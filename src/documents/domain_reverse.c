@@ -77,12 +77,12 @@ static void
 networkReverse(reversePass *r)
 {
     xmlNodePtr nic = r->stock->nic;
-    g_autofree char *text = vmcNetworkToString(&r->stock->network);
-    g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+    g_autofree char *guest = vmcNetworkGuest(&r->stock->network);
+    g_autofree char *prefix = g_strdup_printf("%u", r->stock->network.prefix);
 
     vmcXmlEditInsertNode(r->edit, nic, vmcXmlChild(nic, "mac"),
-                         vmcXmlElement(NULL, "ip", "address", parts[0], "family", "ipv4",
-                                       "prefix", parts[1], NULL));
+                         vmcXmlElement(NULL, "ip", "address", guest, "family", "ipv4",
+                                       "prefix", prefix, NULL));
 }
 
 static void
