@@ -78,16 +78,19 @@ relayIn(const char *directory)
 /*
  * Where in @self, this program's path, the path of a real QEMU begins: this is one of
  * the copies that stand under EMULATORDIR, beside the relay. NULL when it is
- * qemu-vmchannel itself.
+ * qemu-vmchannel itself. A QEMU's own path may hold the same words.
  */
 static const char *
 copiedPath(const char *self)
 {
-    const char *found = g_strrstr(self, COPIES "/");
-    g_autofree char *top = found ? g_strndup(self, found - self) : NULL;
-    g_autofree char *relay = top ? relayIn(top) : NULL;
+    for (const char *found = self; (found = strstr(found, COPIES "/")); found++) {
+        g_autofree char *top = g_strndup(self, found - self);
+        g_autofree char *relay = relayIn(top);
 
-    return relay ? found + strlen(COPIES) : NULL;
+        if (relay)
+            return found + strlen(COPIES);
+    }
+    return NULL;
 }
 
 /* The relay of this build, else the installed one. */
@@ -110,7 +113,7 @@ namesQemu(const char *arg)
 
     return arg[0] != '-' &&
            (g_str_has_prefix(name, "qemu-system-") || g_str_equal(name, "qemu-kvm") ||
-            g_str_equal(name, "kvm"));
+            g_str_equal(name, "kvm") || g_str_equal(name, "kvm-spice"));
 }
 
 /* The QEMU of the machine that we run on. */
