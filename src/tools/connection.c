@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "documents/emulator.h"
+#include "tools/command.h"
 #include "util/error.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
@@ -18,11 +20,18 @@ void
 vmcToolReportLibvirt(void)
 {
     virErrorPtr error = virGetLastError();
+    int code = error ? error->code : VIR_ERR_INTERNAL_ERROR;
+    const char *message = error && error->message ? error->message : "libvirt reports no reason";
+    const char *dir = vmcToolEmulatorDir();
+    g_autofree char *qemu = vmcEmulatorInError(code, message, dir);
+    g_autofree char *file = qemu ? g_strconcat(dir, qemu, NULL) : NULL;
 
+    if (file && !g_file_test(file, G_FILE_TEST_EXISTS)) {
+        vmcEmulatorReportMissing(qemu, g_file_test(qemu, G_FILE_TEST_EXISTS));
+        return;
+    }
     /* libvirt's message is complete: it must not get a second prefix. */
-    vmcErrorSet(error ? error->domain : VIR_FROM_NONE,
-                error ? error->code : VIR_ERR_INTERNAL_ERROR,
-                error && error->message ? error->message : "libvirt reports no reason");
+    vmcErrorSet(error ? error->domain : VIR_FROM_NONE, code, message);
 }
 
 static void

@@ -36,7 +36,10 @@ vmcControlClient *vmcToolControl(const char *domain);
     "DOMAIN is a running domain's name or uuid, or the path of a control socket (with\n" \
     "a slash in it) where there is no libvirt.\n"
 
-/* vmcToolReportLibvirt: makes libvirt's last error the thread's vmcError. */
+/*
+ * vmcToolReportLibvirt: makes libvirt's last error the thread's vmcError; of an emulator
+ * file that is not there, what to do about it.
+ */
 void vmcToolReportLibvirt(void);
 
 /*

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "documents/domain_rewrite.h"
+#include "documents/emulator.h"
 #include "tools/command.h"
 #include "tools/connection.h"
 #include "util/error.h"
@@ -220,14 +221,41 @@ checkConfinement(void)
              "sockets one that svirt_t may connect to");
 }
 
+/* The QEMU of a domain with channels, and of one that may get some: a @note is enough for that. */
 static void
-checkDomain(vmcDomain *domain)
+checkItsEmulator(const char *domain, const char *qemu, bool hasChannels)
+{
+    g_autofree char *copy = g_strconcat(vmcToolEmulatorDir(), qemu, NULL);
+    g_autofree char *remedy = vmcEmulatorRemedy(qemu);
+    bool installed = g_file_test(qemu, G_FILE_TEST_IS_EXECUTABLE);
+
+    if (installed && g_file_test(copy, G_FILE_TEST_EXISTS))
+        return;
+    if (!hasChannels && installed && *qemu == '/')
+        note("domain '%s' could not have channels before '%s' as root: its emulator '%s' has no "
+             "emulator file", domain, remedy, qemu);
+    if (!hasChannels)
+        return;
+    if (installed)
+        problem(remedy, "domain '%s' has channels, but its emulator '%s' has no emulator file: it "
+                "will not start", domain, qemu);
+    else
+        problem("install that QEMU, or write another path in <emulator>",
+                "domain '%s' has the emulator '%s', which is not on this host: it will not start",
+                domain, qemu);
+}
+
+/* @here: whether its files are this host's. */
+static void
+checkDomain(vmcDomain *domain, bool here)
 {
     vmcRewriteOptions rewrite = { .emulatorDir = vmcToolEmulatorDir() };
     g_autofree char *xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
     const char *name = virDomainGetName(domain);
+    vmcDomainState state = xml ? vmcDomainStateOf(xml, &rewrite) : VMC_DOMAIN_PLAIN;
+    g_autofree char *qemu = xml && here ? vmcEmulatorOf(xml, &rewrite) : NULL;
 
-    switch (xml ? vmcDomainStateOf(xml, &rewrite) : VMC_DOMAIN_PLAIN) {
+    switch (state) {
     case VMC_DOMAIN_STOCK:
         fine("domain '%s' has channels", name);
         break;
@@ -239,6 +267,18 @@ checkDomain(vmcDomain *domain)
     default:
         break;
     }
+    if (qemu)
+        checkItsEmulator(name, qemu, state != VMC_DOMAIN_PLAIN);
+}
+
+/* Whether libvirt is on this host, by its URI: another's has its name. */
+static bool
+isHere(vmcConnection *connection)
+{
+    g_autofree char *uri = virConnectGetURI(connection);
+    const char *server = uri ? strstr(uri, "://") : NULL;
+
+    return server && server[strlen("://")] == '/';
 }
 
 static void
@@ -258,7 +298,7 @@ checkDomains(void)
              version % 1000);
     n = virConnectListAllDomains(connection, &domains, 0);
     for (int i = 0; i < n; i++) {
-        checkDomain(domains[i]);
+        checkDomain(domains[i], isHere(connection));
         virDomainFree(domains[i]);
     }
     free(domains);
@@ -288,7 +328,8 @@ const vmcCommand vmcCommandDoctor = {
     .summary = "Look for what keeps channels from working on this host",
     .description =
         "Looks at the emulator files and the QEMUs behind them, libvirt's sockets, what\n"
-        "confines QEMU, and the definitions in libvirt. Status 1: there is something to do.",
+        "confines QEMU, and the definitions in libvirt with the emulators that they ask for.\n"
+        "Status 1: there is something to do.",
     .run = doctor,
     .options = options,
     .minArgs = 0,

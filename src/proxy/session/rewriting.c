@@ -4,14 +4,18 @@
 
 #include "proxy/session/rewriting.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "documents/capabilities.h"
 #include "documents/domain_rewrite.h"
+#include "documents/emulator.h"
 #include "proxy/session/live.h"
 #include "proxy/session/validation.h"
 #include "rpc/rewrite.h"
+#include "util/error.h"
 
 /* What the rewriting of one message needs, and what it finds out. */
 typedef struct {
@@ -240,4 +244,35 @@ vmcRewritingReply(const vmcRewritingDirs *dirs, vmcWireMessage *message)
     if (vmcRpcRewrite(message->bytes, procedure->reply, rewriters[procedure->replyAction],
                       &state, &out) == VMC_RPC_REWRITE_CHANGED)
         vmcWireMessageReplace(message, out);
+}
+
+/* Whether it is sure that there is no such file. */
+static bool
+isMissing(const char *path)
+{
+    return access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+void
+vmcRewritingError(const vmcRewritingDirs *dirs, vmcWireMessage *message)
+{
+    vmcXdrReader reader;
+    int domain;
+    int code;
+    g_autofree char *said = NULL;
+    g_autofree char *qemu = NULL;
+    g_autofree char *file = NULL;
+    const vmcError *error;
+
+    vmcRpcPayload(message->bytes, &reader);
+    if (!vmcRpcErrorRead(&reader, &domain, &code, &said) || !said)
+        return;
+    qemu = vmcEmulatorInError(code, said, dirs->emulatorDir);
+    file = qemu ? g_strconcat(dirs->emulatorDir, qemu, NULL) : NULL;
+    if (!file || !isMissing(file))
+        return;
+    vmcEmulatorReportMissing(qemu, !isMissing(qemu));
+    error = vmcErrorLast();
+    vmcWireMessageReplace(message, vmcRpcErrorReplyNew(&message->header, error->domain,
+                                                       error->code, error->message));
 }

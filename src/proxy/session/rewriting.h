@@ -20,10 +20,13 @@ typedef struct {
  * vmcRewritingCall: a call with XML, by the action of its row. It waits for the
  * daemon when that has to say which emulator a domain gets.
  * vmcRewritingReply: a good reply with XML.
+ * vmcRewritingError: a bad one: of an emulator file that is not there, whose path the
+ * client never wrote, it says what to do.
  */
 vmcFlowVerdict vmcRewritingCall(const vmcRewritingDirs *dirs, vmcCalls *calls,
                                 vmcWireMessage *message);
 void vmcRewritingReply(const vmcRewritingDirs *dirs, vmcWireMessage *message);
+void vmcRewritingError(const vmcRewritingDirs *dirs, vmcWireMessage *message);
 
 /*
  * vmcRewritingForward, vmcRewritingReverse: the document @xml of a domain that the

@@ -68,6 +68,13 @@ hasReplyAction(const vmcWireMessage *message)
             procedure->replyAction != VMC_RPC_ACTION_NONE);
 }
 
+/* Whether it is the daemon's error, in reply to the client or to us. */
+static bool
+isError(const vmcWireMessage *message)
+{
+    return vmcWireMessageIsReply(message) && message->header.status == VMC_RPC_ERROR;
+}
+
 /* Whether the daemon has let the client go: that is all that it says. */
 static bool
 isFarewell(const vmcRpcHeader *header)
@@ -84,7 +91,7 @@ wantsDown(void *opaque, const vmcWireMessage *message)
 
     session->closed = session->closed || isFarewell(&message->header);
     return vmcCallsIsReply(session->calls, &message->header) || hasReplyAction(message) ||
-           (session->gate && vmcGateWantsDown(session->gate, message));
+           isError(message) || (session->gate && vmcGateWantsDown(session->gate, message));
 }
 
 static vmcFlowVerdict
@@ -92,6 +99,8 @@ wholeDown(void *opaque, vmcWireMessage *message)
 {
     vmcSession *session = opaque;
 
+    if (isError(message))
+        vmcRewritingError(&session->options->dirs, message);
     if (vmcCallsIsReply(session->calls, &message->header)) {
         vmcCallsTakeReply(session->calls, message);
         return VMC_FLOW_DROP;

@@ -11,6 +11,7 @@
 #include "documents/domain_live.h"
 #include "documents/domain_mention.h"
 #include "documents/domain_rewrite.h"
+#include "documents/emulator.h"
 #include "qemu/qemu_conf.h"
 #include "tests/lib/testutils.h"
 #include "util/error.h"
@@ -658,6 +659,63 @@ testRunning(void)
         g_assert_false(vmcDomainIsRunning(others[i], &uuid));
 }
 
+/* Both forms name the same QEMU. */
+static void
+testEmulatorOf(void)
+{
+    static const struct { const char *xml; const char *qemu; } cases[] = {
+        { "<domain><devices><emulator> /opt/q </emulator></devices></domain>", "/opt/q" },
+        { "<domain><devices><emulator>" DIR "/opt/q</emulator></devices></domain>", "/opt/q" },
+        { "<domain><devices><emulator/></devices></domain>", NULL },
+        { "<domain><devices/></domain>", NULL },
+        { "<network/>", NULL },
+        { "<domain", NULL },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *qemu = vmcEmulatorOf(cases[i].xml, &options);
+
+        g_assert_cmpstr(qemu, ==, cases[i].qemu);
+    }
+}
+
+/* libvirt's words in some language, about a file that is an emulator file or is not. */
+static void
+testEmulatorInError(void)
+{
+    static const struct { int code; const char *message; const char *qemu; } cases[] = {
+        { VIR_ERR_SYSTEM_ERROR,
+          "Cannot check QEMU binary " DIR "/opt/q: No such file or directory", "/opt/q" },
+        { VIR_ERR_SYSTEM_ERROR, "Cannot check '" DIR "/opt/a q': Nicht gefunden", "/opt/a q" },
+        { VIR_ERR_SYSTEM_ERROR, DIR "/opt/q", "/opt/q" },
+        { VIR_ERR_SYSTEM_ERROR, "Cannot check QEMU binary /opt/q: No such file", NULL },
+        { VIR_ERR_SYSTEM_ERROR, "Cannot check QEMU binary " DIR ": No such file", NULL },
+        { VIR_ERR_SYSTEM_ERROR, "", NULL },
+        { VIR_ERR_INTERNAL_ERROR, "QEMU said: " DIR "/opt/q: bad option", NULL },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *qemu = vmcEmulatorInError(cases[i].code, cases[i].message, DIR);
+
+        g_assert_cmpstr(qemu, ==, cases[i].qemu);
+    }
+}
+
+/* What is said can be given to a shell. */
+static void
+testEmulatorMissing(void)
+{
+    g_autofree char *plain = vmcEmulatorRemedy("/opt/q");
+    g_autofree char *quoted = vmcEmulatorRemedy("/opt/a q");
+
+    g_assert_true(g_str_has_suffix(plain, "/update-emulators /opt/q"));
+    g_assert_true(g_str_has_suffix(quoted, "/update-emulators '/opt/a q'"));
+    vmcEmulatorReportMissing("/opt/q", true);
+    g_assert_nonnull(strstr(vmcErrorLast()->message, plain));
+    vmcEmulatorReportMissing("/opt/q", false);
+    g_assert_nonnull(strstr(vmcErrorLast()->message, "'/opt/q' in <emulator> is not on this host"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -683,5 +741,8 @@ main(int argc, char **argv)
     g_test_add_func("/rewrite/hostile", testHostile);
     g_test_add_func("/rewrite/large", testLarge);
     g_test_add_func("/rewrite/damaged", testDamaged);
+    g_test_add_func("/emulator/of", testEmulatorOf);
+    g_test_add_func("/emulator/in-error", testEmulatorInError);
+    g_test_add_func("/emulator/missing", testEmulatorMissing);
     return g_test_run();
 }
