@@ -190,7 +190,7 @@ relaybenchGuestRows(GArray *all)
         addTransportRows(all, i);
 }
 
-static void
+static void G_GNUC_PRINTF(1, 2)
 failed(const char *format, ...)
 {
     g_autofree char *text = NULL;

@@ -63,10 +63,11 @@ addUuid(vmcPolicy *policy, const char *text)
 static int
 addDomain(policyReader *reader, const char *word)
 {
-    const char *pattern = g_str_has_prefix(word, "name:") ? word + strlen("name:") : "";
+    size_t before = strlen("name:");
+    size_t length = strlen(word);
 
-    if (*pattern && strnlen(pattern, PATTERN_MAX + 1) <= PATTERN_MAX) {
-        g_ptr_array_add(reader->policy->patterns, g_pattern_spec_new(pattern));
+    if (length > before && length <= before + PATTERN_MAX && g_str_has_prefix(word, "name:")) {
+        g_ptr_array_add(reader->policy->patterns, g_pattern_spec_new(word + before));
         return 0;
     }
     if (addUuid(reader->policy, strcmp(word, "self") == 0 ? reader->self : word) == 0)
