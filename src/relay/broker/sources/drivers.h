@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The drivers of all kinds, for source.c's table. A kind has one for each of its modes. */
+/* The drivers of all kinds, and source.c's table of them. A kind has one for each of its modes. */
 #pragma once
 
 #include "relay/broker/sources/source_priv.h"
@@ -15,3 +15,6 @@ extern const vmcSourceDriver vmcSourceTcpConnect;
 extern const vmcSourceDriver vmcSourceUdp;
 extern const vmcSourceDriver vmcSourceUnixBind;
 extern const vmcSourceDriver vmcSourceUnixConnect;
+
+/* vmcSourceDriverFind: the row of the table for a type and mode, or NULL. */
+const vmcSourceDriver *vmcSourceDriverFind(vmcChrType type, vmcChrMode mode);

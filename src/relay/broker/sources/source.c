@@ -30,6 +30,12 @@ static const vmcSourceDriver *const drivers[VMC_CHR_TYPE_LAST][VMC_CHR_MODE_LAST
         [VMC_CHR_MODE_CONNECT] = &vmcSourceUnixConnect, [VMC_CHR_MODE_BIND] = &vmcSourceUnixBind },
 };
 
+const vmcSourceDriver *
+vmcSourceDriverFind(vmcChrType type, vmcChrMode mode)
+{
+    return drivers[type][mode];
+}
+
 bool
 vmcSourceIsReady(const vmcSource *source)
 {
@@ -69,7 +75,8 @@ openLog(const vmcSource *source, int *log)
 vmcSource *
 vmcSourceNew(vmcLoop *loop, const vmcChannel *channel, const vmcSourceStart *start)
 {
-    const vmcSourceDriver *driver = drivers[channel->source.type][channel->source.mode];
+    const vmcSourceDriver *driver = vmcSourceDriverFind(channel->source.type,
+                                                        channel->source.mode);
     vmcSource *source;
     int log = -1;
 
