@@ -27,8 +27,20 @@
 #define START_TRIES 500
 #define START_PAUSE_USEC (10 * 1000)
 
-/* The daemons in the order in which libvirt looks for them. */
-static const char *const daemons[] = { "virtqemud", "libvirt" };
+/* Where a daemon is looked for, before PATH. */
+#define DAEMON_DIR "/usr/sbin"
+
+/* A daemon: its program, and how its sockets' names begin. */
+typedef struct {
+    const char *program;
+    const char *socket;
+} daemonKind;
+
+/* In the order in which libvirt looks for them: its src/remote/remote_sockets.c. */
+static const daemonKind daemons[] = {
+    { "virtqemud", "virtqemud" },
+    { "libvirtd", "libvirt" },
+};
 
 bool
 vmcUpstreamIsKnown(const vmcUpstream *upstream)
@@ -57,23 +69,55 @@ sessionDir(void)
     return g_build_filename(runtime ? runtime : g_get_user_cache_dir(), "libvirt", NULL);
 }
 
-/* The first daemon's socket that is there, else the last one's. */
-static char *
-findSocket(const vmcUpstream *upstream)
+/* As libvirt has it, root's session is the system. */
+static bool
+isSystem(const vmcUpstream *upstream)
 {
-    /* As libvirt has it, root's session is the system. */
-    bool system = upstream->kind == VMC_UPSTREAM_SYSTEM || getuid() == 0;
-    g_autofree char *dir = system ? g_strdup(SYSTEM_DIR) : sessionDir();
-    char *path = NULL;
+    return upstream->kind == VMC_UPSTREAM_SYSTEM || getuid() == 0;
+}
 
+static char *
+socketOf(const vmcUpstream *upstream, const daemonKind *daemon)
+{
+    bool system = isSystem(upstream);
+    g_autofree char *dir = system ? g_strdup(SYSTEM_DIR) : sessionDir();
+
+    return g_strdup_printf("%s/%s-sock%s", dir, daemon->socket,
+                           upstream->readOnly && system ? "-ro" : "");
+}
+
+/*
+ * The path of a daemon's program, which the caller frees; NULL: there is none. libvirt's
+ * own variables name the folder, the newer one first.
+ */
+static char *
+programOf(const daemonKind *daemon)
+{
+    const char *named = g_getenv("VIRTD_PATH") ? g_getenv("VIRTD_PATH") : g_getenv("LIBVIRTD_PATH");
+    g_autofree char *program = g_build_filename(named ? named : DAEMON_DIR, daemon->program, NULL);
+
+    if (g_file_test(program, G_FILE_TEST_IS_EXECUTABLE))
+        return g_steal_pointer(&program);
+    return named ? NULL : g_find_program_in_path(daemon->program);
+}
+
+/* The first daemon whose socket is there, else the first that could be started, else the last. */
+static const daemonKind *
+findDaemon(const vmcUpstream *upstream)
+{
     for (size_t i = 0; i < G_N_ELEMENTS(daemons); i++) {
-        g_free(path);
-        path = g_strdup_printf("%s/%s-sock%s", dir, daemons[i],
-                               upstream->readOnly && system ? "-ro" : "");
+        g_autofree char *path = socketOf(upstream, &daemons[i]);
+
         if (access(path, F_OK) == 0)
-            break;
+            return &daemons[i];
     }
-    return path;
+    for (size_t i = 0; i < G_N_ELEMENTS(daemons) && !isSystem(upstream); i++) {
+        g_autofree char *program = programOf(&daemons[i]);
+
+        if (program)
+            return &daemons[i];
+    }
+    return &daemons[G_N_ELEMENTS(daemons) - 1];
 }
 
 static int
@@ -119,14 +163,19 @@ daemonSetup(gpointer opaque G_GNUC_UNUSED)
 }
 
 static int
-startDaemon(void)
+startDaemon(const daemonKind *daemon)
 {
-    const char *dir = g_getenv("LIBVIRTD_PATH");
-    g_autofree char *program = g_build_filename(dir ? dir : "/usr/sbin", "libvirtd", NULL);
+    g_autofree char *program = programOf(daemon);
     char *argv[] = { program, (char *)"--timeout=120", NULL };
     g_auto(GStrv) environment = daemonEnvironment();
     g_autoptr(GError) error = NULL;
 
+    if (!program) {
+        vmcReportError(VIR_ERR_INTERNAL_ERROR,
+                       "no '%s' to start, where VIRTD_PATH says, or else in " DAEMON_DIR " and PATH",
+                       daemon->program);
+        return -1;
+    }
     /* Without G_SPAWN_DO_NOT_REAP_CHILD it is nobody's child. */
     if (g_spawn_async("/", argv, environment,
                       G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
@@ -154,10 +203,10 @@ connectPatiently(const char *path)
 
 /* Holds libvirt's own lock, so that of many clients one starts a daemon. */
 static int
-startAndConnect(const char *path)
+startAndConnect(const char *path, const daemonKind *daemon)
 {
     g_autofree char *dir = g_path_get_dirname(path);
-    g_autofree char *lock = g_build_filename(dir, "libvirtd.lock", NULL);
+    g_autofree char *lock = g_strdup_printf("%s/%s.lock", dir, daemon->program);
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
     int lockFd;
     int fd = -1;
@@ -173,7 +222,7 @@ startAndConnect(const char *path)
         return -1;
     }
     fd = connectTo(path);
-    if (fd < 0 && startDaemon() == 0)
+    if (fd < 0 && startDaemon(daemon) == 0)
         fd = connectPatiently(path);
     unlink(lock);
     vmcFdClose(&lockFd);
@@ -190,10 +239,12 @@ mayStart(const vmcUpstream *upstream)
 int
 vmcUpstreamConnect(const vmcUpstream *upstream)
 {
-    g_autofree char *path = upstream->path ? g_strdup(upstream->path) : findSocket(upstream);
+    const daemonKind *daemon = findDaemon(upstream);
+    g_autofree char *path =
+        upstream->path ? g_strdup(upstream->path) : socketOf(upstream, daemon);
     int fd = connectTo(path);
 
     if (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED) && mayStart(upstream))
-        fd = startAndConnect(path);
+        fd = startAndConnect(path, daemon);
     return fd;
 }
