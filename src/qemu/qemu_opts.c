@@ -16,15 +16,16 @@
 #define JSON_DEPTH_MAX 32
 
 /*
- * QEMU's options that stand alone, of all its system emulators. Every other
- * one takes a value, which must not be mistaken for an option.
+ * QEMU's options that stand alone, of all its system emulators and of every version
+ * from 7.2 on: tests/guest/options.test asks those that are installed. Every other one
+ * takes a value, which must not be mistaken for an option.
  */
 static const char *const flags[] = {
-    "S", "async-teardown", "audio-help", "curses", "daemonize",
-    "enable-fips", "enable-kvm", "enable-sync-profile", "full-screen", "h",
-    "help", "mem-prealloc", "no-acpi", "no-fd-bootchk", "no-hpet",
-    "no-reboot", "no-shutdown", "no-user-config", "nodefaults", "nographic",
-    "old-param", "only-migratable", "portrait", "preconfig", "s", "sdl",
+    "S", "async-teardown", "audio-help", "curses", "daemonize", "enable-fips",
+    "enable-kvm", "enable-sync-profile", "full-screen", "h", "help", "jitdump",
+    "mem-prealloc", "no-acpi", "no-fd-bootchk", "no-hpet", "no-reboot",
+    "no-shutdown", "no-user-config", "nodefaults", "nographic", "old-param",
+    "only-migratable", "perfmap", "portrait", "preconfig", "s", "sdl",
     "semihosting", "singlestep", "snapshot", "usb", "version", "win2k-hack",
     "xen-attach", "xen-domid-restrict",
 };

@@ -30,6 +30,9 @@ typedef struct {
 static const argvCase cases[] = {
     { "nothing-of-ours", "-m 256 -net channel.img -nic user", NULL, NULL, NULL },
     { "value-is-no-option", "-append -vmchannel -name 600:null", NULL, NULL, NULL },
+    { "option-without-value", "-nodefaults -perfmap -jitdump -vmchannel 600:null", NULL,
+      "QEMU -nodefaults -perfmap -jitdump " OWN_NIC("52:54:00:76:6d:63"),
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 600:null" },
     { "default-nic-kept", "-m 256 -vmchannel 600:unix:/p", NULL,
       "QEMU -m 256 -net nic -net user " OWN_NIC("52:54:00:76:6d:63"),
       RELAY("10.0.2.5/31", "65520") " --vmchannel 600:unix:/p" },
