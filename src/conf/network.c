@@ -7,8 +7,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include <glib.h>
-
 #define ADDRESS(a, b, c, d) ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
 /* What QEMU's user-mode network has unless told otherwise. */
@@ -32,19 +30,34 @@ maskOf(unsigned int prefix)
     return prefix ? ~(uint32_t)0 << (32 - prefix) : 0;
 }
 
+uint32_t
+vmcNetworkMask(const vmcNetwork *network)
+{
+    return maskOf(network->prefix);
+}
+
+bool
+vmcNetworkAddress(const char *text, uint32_t *value)
+{
+    struct in_addr in;
+
+    if (inet_pton(AF_INET, text, &in) != 1)
+        return false;
+    *value = ntohl(in.s_addr);
+    return true;
+}
+
 bool
 vmcNetworkFromAddress(const char *address, const char *prefix, vmcNetwork *network)
 {
-    struct in_addr guest;
     vmcNetwork read;
     guint64 number;
     uint32_t lowest;
 
-    if (!address || !prefix || inet_pton(AF_INET, address, &guest) != 1 ||
+    if (!address || !prefix || !vmcNetworkAddress(address, &read.guest) ||
         !g_ascii_string_to_unsigned(prefix, 10, VMC_NETWORK_PREFIX_MIN, VMC_NETWORK_PREFIX_MAX,
                                     &number, NULL))
         return false;
-    read.guest = ntohl(guest.s_addr);
     read.prefix = (unsigned int)number;
     lowest = read.guest & maskOf(read.prefix);
     read.first = lowest;
@@ -68,10 +81,10 @@ vmcNetworkFromString(const char *text, vmcNetwork *network)
     return parts[0] && vmcNetworkFromAddress(parts[0], parts[1], network);
 }
 
-static char *
-addressToString(uint32_t address)
+char *
+vmcNetworkAddressToString(uint32_t value)
 {
-    struct in_addr in = { htonl(address) };
+    struct in_addr in = { htonl(value) };
     char text[INET_ADDRSTRLEN];
 
     return g_strdup(inet_ntop(AF_INET, &in, text, sizeof(text)));
@@ -80,7 +93,7 @@ addressToString(uint32_t address)
 char *
 vmcNetworkGuest(const vmcNetwork *network)
 {
-    return addressToString(network->guest);
+    return vmcNetworkAddressToString(network->guest);
 }
 
 char *
@@ -91,25 +104,30 @@ vmcNetworkToString(const vmcNetwork *network)
     return g_strdup_printf("%s/%u", guest, network->prefix);
 }
 
+char *
+vmcNetworkWhole(const vmcNetwork *network)
+{
+    g_autofree char *first = vmcNetworkAddressToString(network->guest & maskOf(network->prefix));
+
+    return g_strdup_printf("%s/%u", first, network->prefix);
+}
+
 bool
 vmcNetworkHas(const vmcNetwork *network, const char *address)
 {
-    struct in_addr in;
     uint32_t value;
 
-    if (inet_pton(AF_INET, address, &in) != 1)
-        return false;
-    value = ntohl(in.s_addr);
-    return value >= network->first && value <= network->last && value != network->guest;
+    return vmcNetworkAddress(address, &value) && value >= network->first &&
+           value <= network->last && value != network->guest;
 }
 
 char *
 vmcNetworkAccepted(const vmcNetwork *network)
 {
     bool among = network->guest >= network->first && network->guest <= network->last;
-    g_autofree char *guest = addressToString(network->guest);
-    g_autofree char *first = addressToString(network->first);
-    g_autofree char *last = addressToString(network->last);
+    g_autofree char *guest = vmcNetworkAddressToString(network->guest);
+    g_autofree char *first = vmcNetworkAddressToString(network->first);
+    g_autofree char *last = vmcNetworkAddressToString(network->last);
 
     if (network->first == network->last)
         return g_steal_pointer(&first);
@@ -121,15 +139,15 @@ vmcNetworkAccepted(const vmcNetwork *network)
 static unsigned int
 prefixOf(const char *mask)
 {
-    struct in_addr dotted;
+    uint32_t dotted;
     guint64 number;
     unsigned int prefix = 0;
 
     if (g_ascii_string_to_unsigned(mask, 10, 1, 32, &number, NULL))
         return (unsigned int)number;
-    if (inet_pton(AF_INET, mask, &dotted) != 1)
+    if (!vmcNetworkAddress(mask, &dotted))
         return 0;
-    while (prefix < 32 && ntohl(dotted.s_addr) & UINT32_C(0x80000000) >> prefix)
+    while (prefix < 32 && dotted & UINT32_C(0x80000000) >> prefix)
         prefix++;
     return prefix;
 }
@@ -138,10 +156,8 @@ vmcNetwork
 vmcNetworkUser(const char *address, const char *mask)
 {
     vmcNetwork network = { .guest = USER_NETWORK, .prefix = USER_PREFIX };
-    struct in_addr in;
 
-    if (address && inet_pton(AF_INET, address, &in) == 1) {
-        network.guest = ntohl(in.s_addr);
+    if (address && vmcNetworkAddress(address, &network.guest)) {
         /* Without a mask QEMU goes by classes, of which A is the widest. */
         network.prefix = mask ? prefixOf(mask) : 8;
     } else if (address) {
@@ -152,10 +168,38 @@ vmcNetworkUser(const char *address, const char *mask)
     return network;
 }
 
+static bool
+meets(const vmcNetwork *a, const vmcNetwork *b)
+{
+    uint32_t mask = maskOf(MIN(a->prefix, b->prefix));
+
+    return (a->guest & mask) == (b->guest & mask);
+}
+
 bool
 vmcNetworkMeetsUser(const vmcNetwork *network)
 {
-    uint32_t mask = maskOf(MIN(network->prefix, USER_PREFIX));
+    vmcNetwork user = vmcNetworkUser(NULL, NULL);
 
-    return (network->guest & mask) == (USER_NETWORK & mask);
+    return meets(network, &user);
+}
+
+const vmcNetwork *
+vmcNetworkMeeting(const GArray *networks, const vmcNetwork *network)
+{
+    for (guint i = 0; i < networks->len; i++) {
+        const vmcNetwork *other = &g_array_index(networks, vmcNetwork, i);
+
+        if (meets(other, network))
+            return other;
+    }
+    return NULL;
+}
+
+bool
+vmcNetworkAnyMeetsUser(const GArray *networks)
+{
+    vmcNetwork user = vmcNetworkUser(NULL, NULL);
+
+    return vmcNetworkMeeting(networks, &user);
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <glib.h>
+
 /* A prefix leaves room for the guest and a channel, and is a guest's own network. */
 #define VMC_NETWORK_PREFIX_MIN 8
 #define VMC_NETWORK_PREFIX_MAX 31
@@ -44,8 +46,20 @@ bool vmcNetworkFromString(const char *text, vmcNetwork *network);
 /* vmcNetworkToString: "ADDRESS/PREFIX", which the caller frees. */
 char *vmcNetworkToString(const vmcNetwork *network);
 
+/* vmcNetworkWhole: the network, "ADDRESS/PREFIX" with no host in it. The caller frees it. */
+char *vmcNetworkWhole(const vmcNetwork *network);
+
 /* vmcNetworkGuest: the guest's address as a dotted quad, which the caller frees. */
 char *vmcNetworkGuest(const vmcNetwork *network);
+
+/*
+ * vmcNetworkAddress: reads a dotted quad; false, and @value stays, for anything else.
+ * vmcNetworkAddressToString: the reverse; the caller frees it.
+ * vmcNetworkMask: the mask of @network's prefix.
+ */
+bool vmcNetworkAddress(const char *text, uint32_t *value);
+char *vmcNetworkAddressToString(uint32_t value);
+uint32_t vmcNetworkMask(const vmcNetwork *network);
 
 /* vmcNetworkHas: whether a channel may have @address, a dotted quad. */
 bool vmcNetworkHas(const vmcNetwork *network, const char *address);
@@ -67,3 +81,11 @@ vmcNetwork vmcNetworkUser(const char *address, const char *mask);
  * network has by default, and the channels' default network lies in.
  */
 bool vmcNetworkMeetsUser(const vmcNetwork *network);
+
+/*
+ * vmcNetworkMeeting: the first of @networks (vmcNetwork) that shares addresses with
+ * @network, or NULL.
+ * vmcNetworkAnyMeetsUser: whether one of them does with 10.0.2.0/24.
+ */
+const vmcNetwork *vmcNetworkMeeting(const GArray *networks, const vmcNetwork *network);
+bool vmcNetworkAnyMeetsUser(const GArray *networks);

@@ -219,21 +219,36 @@ help(void)
         printf("  %s\n", *form);
 }
 
+/* What @emulator prints when it is run with @arguments alone, or NULL with an error. */
+static char *
+askEmulator(const char *emulator, const char *const *arguments)
+{
+    g_autoptr(GStrvBuilder) argv = g_strv_builder_new();
+    g_auto(GStrv) all = NULL;
+    g_autoptr(GError) error = NULL;
+    char *out = NULL;
+
+    g_strv_builder_add(argv, emulator);
+    g_strv_builder_addv(argv, (const char **)arguments);
+    all = g_strv_builder_end(argv);
+    if (!g_spawn_sync(NULL, all, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
+                      NULL, NULL, &out, NULL, NULL, &error)) {
+        vmcReportError(VIR_ERR_OPERATION_FAILED, "cannot run '%s': %s", emulator, error->message);
+        return NULL;
+    }
+    return out;
+}
+
 static int
 checkVersion(const char *emulator)
 {
-    const char *argv[] = { emulator, "-version", NULL };
-    g_autofree char *out = NULL;
-    g_autoptr(GError) error = NULL;
+    g_autofree char *out = askEmulator(emulator, (const char *const []){ "-version", NULL });
     const char *version;
     int major = 0;
     int minor = 0;
 
-    if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL,
-                      NULL, NULL, &out, NULL, NULL, &error)) {
-        vmcReportError(VIR_ERR_OPERATION_FAILED, "cannot run '%s': %s", emulator, error->message);
+    if (!out)
         return -1;
-    }
     version = strstr(out, "version ");
     if (!version || sscanf(version, "version %d.%d", &major, &minor) != 2) {
         vmcReportError(VIR_ERR_OPERATION_FAILED, "'%s' does not tell its version", emulator);
@@ -310,6 +325,25 @@ makeLink(int link[2])
     return 0;
 }
 
+/* Whether @emulator has a user-mode network: it may be built without. -1: an error. */
+static int
+hasUserNet(const char *emulator)
+{
+    g_autofree char *out = askEmulator(emulator,
+                                       (const char *const []){ "-netdev", "help", NULL });
+
+    return out ? vmcQemuHasUserNet(out) : -1;
+}
+
+/* QEMU is asked only where the answer matters: when it gets its default network. */
+static int
+settle(vmcQemuArgv *plan, const char *emulator)
+{
+    int hasUser = plan->addDefaultNet ? hasUserNet(emulator) : 0;
+
+    return hasUser < 0 ? -1 : vmcQemuArgvSettle(plan, hasUser);
+}
+
 /* Returns QEMU's arguments with the relay running behind them, or NULL. */
 static char **
 withRelay(const vmcQemuArgv *plan, const char *emulator)
@@ -340,7 +374,7 @@ qemuArguments(const char *emulator, char **args)
     if (!configs)
         return NULL;
     plan = vmcQemuArgvParse((const char *const *)args, (const char *const *)configs);
-    if (!plan)
+    if (!plan || settle(plan, emulator) < 0)
         return NULL;
     if (vmcQemuArgvHasVmchannel(plan))
         return withRelay(plan, emulator);

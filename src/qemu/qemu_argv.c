@@ -42,11 +42,20 @@ static const struct {
     const char *machine;
     const char *driver;
     const char *properties;     /* what else its -device says */
-    bool hasDefaultNic;         /* whether QEMU gives it a NIC by itself */
+    bool pci;                   /* on a PCI bus, where QEMU gives the machine a NIC by itself */
 } ownNics[] = {
     { "microvm", "virtio-net-device", "", false },
-    { NULL, "virtio-net-pci", ",romfile=,addr=0x1e", true },
+    { NULL, "virtio-net-pci", ",romfile=", true },
 };
+
+/*
+ * Where it stands on a PCI bus: in the last of these slots that no device asks for.
+ * Devices that do not ask get the first ones, machines' own are in 0x1f and, q35's USB
+ * controllers, 0x1d.
+ */
+#define SLOT_FIRST 0x02
+#define SLOT_LAST 0x1e
+#define SLOT_OF_MACHINE 0x1d
 
 typedef struct {
     vmcQemuArgv *plan;
@@ -54,6 +63,7 @@ typedef struct {
     char *machine;
     bool hasNet;                /* a -net, -netdev or -nic of the user's */
     bool noDefaults;
+    uint32_t slots;             /* of PCI, that devices ask for: a bit each */
 } argvReader;
 
 static const char *
@@ -64,16 +74,15 @@ optionName(const char *arg)
     return arg[1] == '-' ? arg + 2 : arg + 1;
 }
 
-/* A network of the user's: its type, and the net= of a user-mode one. */
+/* The slot that a device or a NIC asks for, "1e" or "0x1e.0", on whatever bus. */
 static void
-noteNetwork(argvReader *reader, const char *type, const char *net)
+noteSlot(argvReader *reader, const char *value)
 {
-    g_auto(GStrv) parts = g_strsplit(net ? net : "", "/", 2);
-    vmcNetwork network = vmcNetworkUser(parts[0], parts[0] ? parts[1] : NULL);
+    g_autofree char *addr = vmcQemuOptsGet(value, NULL, "addr");
+    unsigned long slot = addr ? strtoul(addr, NULL, 16) : 0;
 
-    reader->hasNet = true;
-    if (g_strcmp0(type, "user") == 0 && vmcNetworkMeetsUser(&network))
-        reader->plan->userNet = true;
+    if (slot <= SLOT_LAST)
+        reader->slots |= UINT32_C(1) << slot;
 }
 
 static int
@@ -103,22 +112,21 @@ readVmchannel(argvReader *reader, const char *value)
 }
 
 static int
-readNetwork(argvReader *reader, const char *value)
+readNetwork(argvReader *reader, const char *option, const char *value)
 {
-    g_autofree char *type = vmcQemuOptsGet(value, "type", "type");
-    g_autofree char *net = vmcQemuOptsGet(value, "type", "net");
-
-    noteNetwork(reader, type, net);
+    reader->hasNet = true;
+    vmcUserNetsAdd(reader->plan->userNets, option, value);
+    noteSlot(reader, value);
     return 0;
 }
 
 static int
-readNetdev(argvReader *reader, const char *value)
+readNetdev(argvReader *reader, const char *option, const char *value)
 {
     g_autofree char *id = vmcQemuOptsGet(value, "type", "id");
 
     if (g_strcmp0(id, VMC_NIC_NETDEV) != 0)
-        return readNetwork(reader, value);
+        return readNetwork(reader, option, value);
     if (reader->plan->netdev >= 0) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "-netdev id '%s' is given twice", VMC_NIC_NETDEV);
@@ -142,12 +150,13 @@ nicMtu(const char *driver, const char *hostMtu)
 }
 
 static int
-readDevice(argvReader *reader, const char *value)
+readDevice(argvReader *reader, const char *option G_GNUC_UNUSED, const char *value)
 {
     vmcQemuArgv *plan = reader->plan;
     g_autofree char *netdev = vmcQemuOptsGet(value, "driver", "netdev");
     g_autofree char *hostMtu = vmcQemuOptsGet(value, "driver", "host_mtu");
 
+    noteSlot(reader, value);
     if (g_strcmp0(netdev, VMC_NIC_NETDEV) != 0)
         return 0;
     g_free(plan->nicDriver);
@@ -157,7 +166,7 @@ readDevice(argvReader *reader, const char *value)
 }
 
 static int
-readMachine(argvReader *reader, const char *value)
+readMachine(argvReader *reader, const char *option G_GNUC_UNUSED, const char *value)
 {
     char *type = vmcQemuOptsGet(value, "type", "type");
 
@@ -169,7 +178,7 @@ readMachine(argvReader *reader, const char *value)
 }
 
 static int
-readName(argvReader *reader, const char *value)
+readName(argvReader *reader, const char *option G_GNUC_UNUSED, const char *value)
 {
     g_free(reader->plan->name);
     reader->plan->name = vmcQemuOptsGet(value, "guest", "guest");
@@ -177,7 +186,7 @@ readName(argvReader *reader, const char *value)
 }
 
 static int
-readUuid(argvReader *reader, const char *value)
+readUuid(argvReader *reader, const char *option G_GNUC_UNUSED, const char *value)
 {
     g_free(reader->plan->uuid);
     reader->plan->uuid = g_strdup(value);
@@ -185,53 +194,61 @@ readUuid(argvReader *reader, const char *value)
 }
 
 static int
-readNodefaults(argvReader *reader, const char *value G_GNUC_UNUSED)
+readNodefaults(argvReader *reader, const char *option G_GNUC_UNUSED, const char *value G_GNUC_UNUSED)
 {
     reader->noDefaults = true;
     return 0;
 }
 
-/* Returns the value of a config file's line "key = "value"", or NULL. */
-static char *
-configValue(const char *line, const char *key)
+/* Appends a config file's line, key = "value", as ",key=value". */
+static void
+appendConfigLine(GString *opts, const char *line)
 {
-    size_t len = strlen(key);
-    const char *p = line + strspn(line, " \t");
+    const char *key = line + strspn(line, " \t");
+    size_t len = strcspn(key, " \t=");
+    const char *p = key + len + strspn(key + len, " \t");
     const char *end;
 
-    if (strncmp(p, key, len) != 0)
-        return NULL;
-    p += len;
-    p += strspn(p, " \t");
     if (*p++ != '=')
-        return NULL;
+        return;
     p += strspn(p, " \t");
     if (*p++ != '"' || !(end = strchr(p, '"')))
-        return NULL;
-    return g_strndup(p, end - p);
+        return;
+    g_string_append_printf(opts, ",%.*s=", (int)len, key);
+    for (; p < end; p++)
+        g_string_append(opts, *p == ',' ? ",," : (const char []){ *p, '\0' });
 }
 
-/* One section of a -readconfig file: its heading and its lines. */
+/* One section of a -readconfig file: its heading and its lines, as the option's value. */
 static void
 readConfigSection(argvReader *reader, const char *heading, char **lines)
 {
-    g_autofree char *type = NULL;
-    g_autofree char *net = NULL;
+    static const struct {
+        const char *heading;
+        const char *option;
+        int (*read)(argvReader *reader, const char *option, const char *value);
+    } sections[] = {
+        { "[device", "-device", readDevice },
+        { "[machine", "-machine", readMachine },
+        { "[netdev", "-netdev", readNetwork },
+        { "[net", "-net", readNetwork },
+        { "[nic", "-nic", readNetwork },
+    };
+    g_autoptr(GString) opts = g_string_new(NULL);
 
-    for (; *lines && **lines != '['; lines++) {
-        if (!type)
-            type = configValue(*lines, "type");
-        if (!net)
-            net = configValue(*lines, "net");
+    for (; *lines && **lines != '['; lines++)
+        appendConfigLine(opts, *lines);
+    for (size_t i = 0; i < G_N_ELEMENTS(sections); i++) {
+        if (!g_str_has_prefix(heading, sections[i].heading))
+            continue;
+        sections[i].read(reader, sections[i].option, opts->len ? opts->str + 1 : "");
+        break;
     }
-    if (g_str_has_prefix(heading, "[net") || g_str_has_prefix(heading, "[nic"))
-        noteNetwork(reader, type, net);
-    else if (g_str_has_prefix(heading, "[machine") && type)
-        readMachine(reader, type);
 }
 
 static int
-readReadconfig(argvReader *reader, const char *value G_GNUC_UNUSED)
+readReadconfig(argvReader *reader, const char *option G_GNUC_UNUSED,
+               const char *value G_GNUC_UNUSED)
 {
     g_auto(GStrv) lines = NULL;
 
@@ -255,7 +272,7 @@ netChannelValue(const char *value)
 /* The options that we read; QEMU keeps every one of them. */
 static const struct {
     const char *name;
-    int (*read)(argvReader *reader, const char *value);
+    int (*read)(argvReader *reader, const char *option, const char *value);
 } options[] = {
     { "M", readMachine },
     { "device", readDevice },
@@ -270,11 +287,13 @@ static const struct {
 };
 
 static int
-readOption(argvReader *reader, const char *name, const char *value)
+readOption(argvReader *reader, const char *arg, const char *value)
 {
+    const char *name = optionName(arg);
+
     for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
         if (g_str_equal(options[i].name, name))
-            return options[i].read(reader, value);
+            return options[i].read(reader, arg, value);
     }
     return 0;
 }
@@ -307,7 +326,7 @@ readArgument(argvReader *reader, const char *const *args)
         return readVmchannel(reader, channel) < 0 ? -1 : 2;
 
     g_ptr_array_add(out, g_strdup(args[0]));
-    if (name && readOption(reader, name, value ? value : "") < 0)
+    if (name && readOption(reader, args[0], value ? value : "") < 0)
         return -1;
     if (!value)
         return 1;
@@ -315,21 +334,24 @@ readArgument(argvReader *reader, const char *const *args)
     return 2;
 }
 
-/* Settles the network, once all arguments are read. */
+/* Chooses the network when none is given, or looks for one that is in its way. */
 static int
 settleNetwork(vmcQemuArgv *plan)
 {
+    const GArray *networks = vmcUserNetsNetworks(plan->userNets);
+    const vmcNetwork *meeting;
     g_autofree char *given = NULL;
+    g_autofree char *other = NULL;
 
-    if (!plan->hasNetwork) {
-        plan->network = vmcNetworkDefault(plan->userNet);
-        return 0;
-    }
-    if (!plan->userNet || !vmcNetworkMeetsUser(&plan->network))
+    if (!plan->hasNetwork)
+        plan->network = vmcNetworkDefault(vmcNetworkAnyMeetsUser(networks));
+    meeting = plan->hasNetwork ? vmcNetworkMeeting(networks, &plan->network) : NULL;
+    if (!meeting)
         return 0;
     given = vmcNetworkToString(&plan->network);
+    other = vmcNetworkWhole(meeting);
     vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                   "-vmchannel network '%s': the guest's user-mode network has 10.0.2.0/24", given);
+                   "-vmchannel network '%s': the guest's user-mode network has %s", given, other);
     return -1;
 }
 
@@ -337,13 +359,14 @@ static int
 checkAddress(const vmcQemuArgv *plan, const vmcChannel *channel)
 {
     g_autofree char *accepted = vmcNetworkAccepted(&plan->network);
+    bool squeezed = !plan->hasNetwork &&
+                    vmcNetworkAnyMeetsUser(vmcUserNetsNetworks(plan->userNets));
 
     if (vmcNetworkHas(&plan->network, channel->address))
         return 0;
     vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                    "vmchannel address '%s' of port %u: accepted is %s%s", channel->address,
-                   channel->port, accepted,
-                   plan->userNet && !plan->hasNetwork ? ", beside a user-mode network" : "");
+                   channel->port, accepted, squeezed ? ", beside a user-mode network" : "");
     return -1;
 }
 
@@ -384,6 +407,18 @@ ownNicIndex(const char *machine)
     return i;
 }
 
+/* The last slot that nobody asks for; when all are taken QEMU says so. */
+static unsigned int
+freeSlot(uint32_t taken)
+{
+    unsigned int slot = SLOT_LAST;
+
+    taken |= UINT32_C(1) << SLOT_OF_MACHINE;
+    while (slot > SLOT_FIRST && taken & UINT32_C(1) << slot)
+        slot--;
+    return slot;
+}
+
 /* Settles the NIC that carries the channels, once all arguments are read. */
 static void
 settleNic(argvReader *reader)
@@ -396,14 +431,33 @@ settleNic(argvReader *reader)
         plan->nicDriver = g_strdup(ownNics[own].driver);
         plan->mtu = nicMtu(plan->nicDriver, NULL);
         plan->mac = vmcNicMac(plan->uuid);
+        plan->slot = ownNics[own].pci ? freeSlot(reader->slots) : 0;
         if (!plan->mac)
             plan->mac = g_strdup(DEFAULT_MAC);
     }
-    if (vmcQemuArgvHasVmchannel(plan) && !reader->hasNet && !reader->noDefaults &&
-        ownNics[own].hasDefaultNic) {
-        plan->addDefaultNet = true;
-        plan->userNet = true;
+    plan->addDefaultNet = vmcQemuArgvHasVmchannel(plan) && !reader->hasNet &&
+                          !reader->noDefaults && ownNics[own].pci;
+}
+
+/* The options of @args with their values, and nothing else of them. */
+static void
+walkOptions(const char *const *args,
+            void (*take)(const char *option, const char *value, gpointer data), gpointer data)
+{
+    while (*args) {
+        const char *option = *args++;
+        const char *name = optionName(option);
+
+        if (name && *args && vmcQemuOptionHasValue(name))
+            take(option, *args++, data);
     }
+}
+
+static void
+takeReadconfig(const char *option, const char *value, gpointer files)
+{
+    if (g_str_equal(optionName(option), "readconfig"))
+        g_strv_builder_add(files, value);
 }
 
 char **
@@ -411,16 +465,34 @@ vmcQemuArgvReadconfigs(const char *const *args)
 {
     g_autoptr(GStrvBuilder) files = g_strv_builder_new();
 
-    while (*args) {
-        const char *name = optionName(*args++);
-
-        if (!name || !*args || !vmcQemuOptionHasValue(name))
-            continue;
-        if (g_str_equal(name, "readconfig"))
-            g_strv_builder_add(files, *args);
-        args++;
-    }
+    walkOptions(args, takeReadconfig, files);
     return g_strv_builder_end(files);
+}
+
+static void
+takeNetwork(const char *option, const char *value, gpointer nets)
+{
+    static const char *const names[] = { "net", "netdev", "nic", NULL };
+
+    if (g_strv_contains(names, optionName(option)))
+        vmcUserNetsAdd(nets, option, value);
+}
+
+vmcUserNets *
+vmcQemuArgvUserNets(const char *const *args)
+{
+    vmcUserNets *nets = vmcUserNetsNew();
+
+    walkOptions(args, takeNetwork, nets);
+    return nets;
+}
+
+bool
+vmcQemuHasUserNet(const char *backends)
+{
+    g_auto(GStrv) names = g_strsplit_set(backends, " \r\n", -1);
+
+    return g_strv_contains((const char *const *)names, "user");
 }
 
 vmcQemuArgv *
@@ -433,6 +505,7 @@ vmcQemuArgvParse(const char *const *args, const char *const *configs)
 
     plan->args = g_ptr_array_new_with_free_func(g_free);
     plan->channels = vmcChannelArrayNew();
+    plan->userNets = vmcUserNetsNew();
     plan->netdev = -1;
     plan->mtu = MTU_DEFAULT;
 
@@ -442,9 +515,18 @@ vmcQemuArgvParse(const char *const *args, const char *const *configs)
     if (taken < 0)
         return NULL;
     settleNic(&reader);
-    if (settleNetwork(plan) < 0 || checkChannels(plan) < 0)
-        return NULL;
     return g_steal_pointer(&plan);
+}
+
+int
+vmcQemuArgvSettle(vmcQemuArgv *plan, bool hasUser)
+{
+    plan->addDefaultUser = plan->addDefaultNet && hasUser;
+    if (plan->addDefaultUser)
+        vmcUserNetsAdd(plan->userNets, "-net", "user");
+    if (settleNetwork(plan) < 0 || checkChannels(plan) < 0)
+        return -1;
+    return vmcQemuArgvHasVmchannel(plan) ? vmcUserNetsCheck(plan->userNets, &plan->network) : 0;
 }
 
 void
@@ -454,6 +536,7 @@ vmcQemuArgvFree(vmcQemuArgv *plan)
         return;
     g_ptr_array_unref(plan->args);
     g_ptr_array_unref(plan->channels);
+    vmcUserNetsFree(plan->userNets);
     g_free(plan->nicDriver);
     g_free(plan->mac);
     g_free(plan->name);
@@ -494,10 +577,12 @@ ownNicProperties(const char *driver)
 static void
 addOwnNic(GStrvBuilder *argv, const vmcQemuArgv *plan, const char *netdev)
 {
+    g_autofree char *addr = plan->slot ? g_strdup_printf(",addr=0x%02x", plan->slot)
+                                       : g_strdup("");
     g_autofree char *device =
-        g_strdup_printf("%s,netdev=%s,id=%s,mac=%s,host_mtu=%u%s",
+        g_strdup_printf("%s,netdev=%s,id=%s,mac=%s,host_mtu=%u%s%s",
                         plan->nicDriver, VMC_NIC_NETDEV, VMC_NIC_ALIAS, plan->mac,
-                        plan->mtu, ownNicProperties(plan->nicDriver));
+                        plan->mtu, ownNicProperties(plan->nicDriver), addr);
 
     addList(argv, (const char *const []){ "-netdev", netdev, "-device", device, NULL });
 }
@@ -512,7 +597,9 @@ vmcQemuArgvFormat(const vmcQemuArgv *plan, const char *emulator, const char *lin
     for (unsigned int i = 0; i < plan->args->len; i++)
         g_strv_builder_add(argv, (int)i == plan->netdev ? netdev : plan->args->pdata[i]);
     if (plan->addDefaultNet)
-        addList(argv, (const char *const []){ "-net", "nic", "-net", "user", NULL });
+        addList(argv, (const char *const []){ "-net", "nic", NULL });
+    if (plan->addDefaultUser)
+        addList(argv, (const char *const []){ "-net", "user", NULL });
     if (plan->mac)
         addOwnNic(argv, plan, netdev);
     return g_strv_builder_end(argv);

@@ -12,6 +12,7 @@
 
 #include "conf/domain_chr.h"
 #include "conf/network.h"
+#include "qemu/user_net.h"
 
 /* What an argument list asks for. Read it, do not write it. */
 typedef struct {
@@ -19,12 +20,14 @@ typedef struct {
     GPtrArray *channels;    /* of vmcChannel */
     int netdev;             /* index in args of libvirt's netdev value, or -1 */
     bool addDefaultNet;     /* the channels' NIC would suppress QEMU's default one */
-    bool userNet;           /* QEMU's user-mode network has 10.0.2.0/24 */
+    bool addDefaultUser;    /* which has a user-mode network behind it */
+    vmcUserNets *userNets;  /* the guest's user-mode networks */
     bool hasNetwork;        /* a -vmchannel network= was given */
     vmcNetwork network;     /* of the channels, given or not */
     char *nicDriver;        /* of the NIC that carries the channels */
     unsigned int mtu;       /* that this NIC takes, in IP bytes */
     char *mac;              /* of the channels' NIC, when libvirt gave none */
+    unsigned int slot;      /* of PCI, that it takes */
     char *name;             /* the guest's -name, or NULL */
     char *uuid;             /* its -uuid, or NULL */
 } vmcQemuArgv;
@@ -39,10 +42,31 @@ char **vmcQemuArgvReadconfigs(const char *const *args);
 /*
  * vmcQemuArgvParse:
  * Reads @args, QEMU's arguments without its name. @configs are the contents
- * of the files of vmcQemuArgvReadconfigs(), in that order. Returns the plan,
- * which the caller frees, or NULL with an error that names the option.
+ * of the files of vmcQemuArgvReadconfigs(), in that order. Returns the plan, to be
+ * settled, which the caller frees, or NULL with an error that names the option.
  */
 vmcQemuArgv *vmcQemuArgvParse(const char *const *args, const char *const *configs);
+
+/*
+ * vmcQemuArgvSettle:
+ * Chooses the channels' network and checks them against it. @hasUser: whether this
+ * QEMU was built with a user-mode network, which matters with addDefaultNet alone.
+ * Returns 0, or -1 with an error.
+ */
+int vmcQemuArgvSettle(vmcQemuArgv *plan, bool hasUser);
+
+/*
+ * vmcQemuHasUserNet:
+ * Whether @backends, which QEMU prints for -netdev help, has the user-mode network.
+ */
+bool vmcQemuHasUserNet(const char *backends);
+
+/*
+ * vmcQemuArgvUserNets:
+ * Returns the user-mode networks of @args, part of QEMU's arguments, whatever else
+ * is in them. The caller frees them.
+ */
+vmcUserNets *vmcQemuArgvUserNets(const char *const *args);
 
 void vmcQemuArgvFree(vmcQemuArgv *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcQemuArgv, vmcQemuArgvFree)

@@ -56,10 +56,12 @@ nextItem(const char **cursor)
     return g_string_free(item, FALSE);
 }
 
-static char *
-getFromKeyval(const char *opts, const char *implied, const char *key)
+/* What is done with each value of a key. */
+typedef void (*valueTaker)(const char *value, gpointer data);
+
+static void
+walkKeyval(const char *opts, const char *implied, const char *key, valueTaker take, gpointer data)
 {
-    g_autofree char *found = NULL;
     bool first = true;
 
     while (*opts) {
@@ -70,13 +72,34 @@ getFromKeyval(const char *opts, const char *implied, const char *key)
 
         if (equals)
             *equals = '\0';
-        if (g_str_equal(name, key)) {
-            g_free(found);
-            found = g_strdup(value);
-        }
+        if (g_str_equal(name, key))
+            take(value, data);
         first = false;
     }
-    return g_steal_pointer(&found);
+}
+
+static void
+takeLast(const char *value, gpointer data)
+{
+    char **last = data;
+
+    g_free(*last);
+    *last = g_strdup(value);
+}
+
+static void
+takeEach(const char *value, gpointer data)
+{
+    g_strv_builder_add(data, value);
+}
+
+static char *
+getFromKeyval(const char *opts, const char *implied, const char *key)
+{
+    char *last = NULL;
+
+    walkKeyval(opts, implied, key, takeLast, &last);
+    return last;
 }
 
 static char *
@@ -96,8 +119,42 @@ getFromJson(const char *opts, const char *key)
     return found;
 }
 
+static void
+walkJson(const char *opts, const char *key, valueTaker take, gpointer data)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+    struct json_object *object = json_tokener_parse_ex(tokener, opts, -1);
+    struct json_object *array = NULL;
+
+    if (json_object_object_get_ex(object, key, &array) &&
+        json_object_is_type(array, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(array); i++) {
+            struct json_object *element = json_object_array_get_idx(array, i);
+            struct json_object *value = element;
+
+            json_object_object_get_ex(element, "str", &value);
+            if (json_object_is_type(value, json_type_string))
+                take(json_object_get_string(value), data);
+        }
+    }
+    json_object_put(object);
+    json_tokener_free(tokener);
+}
+
 char *
 vmcQemuOptsGet(const char *opts, const char *implied, const char *key)
 {
     return *opts == '{' ? getFromJson(opts, key) : getFromKeyval(opts, implied, key);
+}
+
+char **
+vmcQemuOptsGetAll(const char *opts, const char *key)
+{
+    g_autoptr(GStrvBuilder) values = g_strv_builder_new();
+
+    if (*opts == '{')
+        walkJson(opts, key, takeEach, values);
+    else
+        walkKeyval(opts, NULL, key, takeEach, values);
+    return g_strv_builder_end(values);
 }

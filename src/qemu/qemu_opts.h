@@ -20,6 +20,14 @@
 char *vmcQemuOptsGet(const char *opts, const char *implied, const char *key);
 
 /*
+ * vmcQemuOptsGetAll:
+ * Returns all values of @key, in their order: in JSON the elements of its array, or
+ * what such an element has as "str". A NULL-terminated list, which the caller frees
+ * with g_strfreev().
+ */
+char **vmcQemuOptsGetAll(const char *opts, const char *key);
+
+/*
  * vmcQemuOptionHasValue:
  * Whether QEMU's option @name, given without its dashes, takes the next
  * argument as its value. An option that we have never heard of does.

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,6 +178,19 @@ testUnmovedOwnNic(const fixture *given)
     expectUnmoved(given, "-M pc -nic user,model=e1000 -nic user,model=rtl8139", OUR_NIC);
 }
 
+/* QEMU's docs/config/q35-emulated.cfg has a bridge in the slot that would be ours. */
+static void
+testUnmovedSlotTaken(const fixture *given)
+{
+    g_autofree char *config = g_build_filename(given->dir, "q35.cfg", NULL);
+    g_autofree char *options = g_strdup_printf("-M q35 -readconfig %s", config);
+
+    g_assert_true(g_file_set_contents(config, "[device \"ich9-pci-bridge\"]\n"
+                                      "  driver = \"i82801b11-bridge\"\n"
+                                      "  bus = \"pcie.0\"\n  addr = \"1e.0\"\n", -1, NULL));
+    expectUnmoved(given, options, "1c.0 1af4:1000 ua-vmchannel");
+}
+
 static void
 testMicrovm(const fixture *given)
 {
@@ -323,6 +337,25 @@ testOutputUnchanged(const fixture *given)
     expectSameOutput(given, "-no-such-option");
 }
 
+/* A played QEMU that was built without user-mode network, and says its arguments. */
+static void
+testWithoutUserNet(const fixture *given)
+{
+    g_autofree char *qemu = g_build_filename(given->dir, "qemu-system-played", NULL);
+    g_autofree char *wrapper = vmcBuildPath("qemu-vmchannel");
+    g_autofree char *out = NULL, *err = NULL;
+
+    g_assert_true(g_file_set_contents(qemu, "#!/bin/sh\ncase $* in\n"
+                                      "-version) echo 'QEMU emulator version 7.2.0' ;;\n"
+                                      "'-netdev help') printf 'types:\\nsocket\\nvhost-user\\n' ;;\n"
+                                      "*) echo \"$*\" ;;\nesac\n", -1, NULL));
+    chmod(qemu, 0700);
+    g_assert_cmpint(runToEnd(&out, &err, "%s %s -S -vmchannel 10.0.2.1:600:null", wrapper, qemu),
+                    ==, 0);
+    expectMentions(out, "-S -net nic -netdev dgram,id=hostua-vmchannel", true);
+    expectMentions(out, "user", false);
+}
+
 static GBytes *
 commandLineOf(pid_t pid)
 {
@@ -459,6 +492,7 @@ main(int argc, char **argv)
         { "/emulator/unmoved/q35", testUnmovedQ35 },
         { "/emulator/unmoved/q35-two-disks", testUnmovedQ35Disks },
         { "/emulator/unmoved/two-own-nics", testUnmovedOwnNic },
+        { "/emulator/unmoved/slot-taken", testUnmovedSlotTaken },
         { "/emulator/microvm", testMicrovm },
         { "/emulator/sandbox", testSandbox },
         { "/emulator/nic-alone", testNicAlone },
@@ -466,6 +500,7 @@ main(int argc, char **argv)
         { "/emulator/killed", testEmulatorKilled },
         { "/emulator/unchanged/output", testOutputUnchanged },
         { "/emulator/unchanged/exec", testExecUnchanged },
+        { "/emulator/without-user-network", testWithoutUserNet },
         { "/emulator/failed-start/bind-path-in-use", testBindInUse },
         { "/emulator/failed-start/no-parent-directory", testNoParentDirectory },
         { "/emulator/failed-start/no-socket", testNoSocket },

@@ -57,7 +57,7 @@ plan(outcome *out, char **emulator)
     g_auto(GStrv) exec = NULL;
     g_auto(GStrv) relay = NULL;
 
-    if (!made) {
+    if (!made || vmcQemuArgvSettle(made, true) < 0) {
         out->error = g_strconcat(vmcErrorLast()->message, "\n", NULL);
         return;
     }

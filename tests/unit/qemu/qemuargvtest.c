@@ -13,9 +13,11 @@
 #include "util/error.h"
 
 #define NETDEV "-netdev dgram,id=hostua-vmchannel,local.type=fd,local.str=LINK"
-#define OWN_NIC(mac) \
+#define OWN_NIC_AT(slot, mac) \
     NETDEV " -device virtio-net-pci,netdev=hostua-vmchannel,id=ua-vmchannel,mac=" mac \
-    ",host_mtu=65520,romfile=,addr=0x1e"
+    ",host_mtu=65520,romfile=,addr=" slot
+#define OWN_NIC(mac) OWN_NIC_AT("0x1e", mac)
+#define MAC "52:54:00:76:6d:63"
 #define RELAY(network, mtu) "RELAY --link-fd LINK --network " network " --mtu " mtu
 
 /* Arguments are separated by single spaces. */
@@ -73,6 +75,38 @@ static const argvCase cases[] = {
       " -device virtio-net-device,netdev=hostua-vmchannel,id=ua-vmchannel,mac=52:54:00:76:6d:63,"
       "host_mtu=65520",
       RELAY("10.0.2.5/29", "65520") " --vmchannel 600:null" },
+    { "readconfig-q35-emulated", "-readconfig f -vmchannel 600:null",
+      "[device \"ich9-pci-bridge\"]\n  driver = \"i82801b11-bridge\"\n  bus = \"pcie.0\"\n"
+      "  addr = \"1e.0\"\n\n[netdev \"hostnet0\"]\n  type = \"user\"\n\n"
+      "[device \"net0\"]\n  driver = \"e1000\"\n  netdev = \"hostnet0\"\n"
+      "  bus = \"ich9-pci-bridge\"\n  addr = \"02.0\"\n\n"
+      "[device \"ich9-hda-audio\"]\n  driver = \"ich9-intel-hda\"\n  addr = \"1b.0\"\n",
+      "QEMU -readconfig f " OWN_NIC_AT("0x1c", MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "slots-taken", "-nodefaults -device pcie-root-port,id=a,addr=0x1e.0,multifunction=on "
+      "-device {\"driver\":\"pcie-root-port\",\"id\":\"b\",\"addr\":\"0x1c\"} "
+      "-net nic,model=e1000,addr=1b -net none -vmchannel 600:null", NULL,
+      "QEMU -nodefaults -device pcie-root-port,id=a,addr=0x1e.0,multifunction=on "
+      "-device {\"driver\":\"pcie-root-port\",\"id\":\"b\",\"addr\":\"0x1c\"} "
+      "-net nic,model=e1000,addr=1b -net none " OWN_NIC_AT("0x1a", MAC),
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 600:null" },
+    { "beside-passt", "-netdev passt,id=n -vmchannel 600:null", NULL,
+      "QEMU -netdev passt,id=n " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "passt-elsewhere",
+      "-netdev passt,id=n,address=192.168.7.2,netmask=255.255.255.0 -vmchannel 600:null", NULL,
+      "QEMU -netdev passt,id=n,address=192.168.7.2,netmask=255.255.255.0 " OWN_NIC(MAC),
+      RELAY("10.0.2.5/29", "65520") " --vmchannel 600:null" },
+    { "user-network-has-smb-elsewhere", "-nic user,smb=/srv,smbserver=10.0.2.7 -vmchannel 600:null",
+      NULL, "QEMU -nic user,smb=/srv,smbserver=10.0.2.7 " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "user-network-has-what-is-no-address", "-nic user,dns=a,guestfwd=x -vmchannel 600:null",
+      NULL, "QEMU -nic user,dns=a,guestfwd=x " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "user-network-has-smb-and-channels-their-own",
+      "-nic user,smb=/srv -vmchannel network=192.168.77.5/28 -vmchannel 192.168.77.1:600:null",
+      NULL, "QEMU -nic user,smb=/srv " OWN_NIC(MAC),
+      RELAY("192.168.77.5/28", "65520") " --vmchannel 192.168.77.1:600:null" },
     { "readconfig-odd", "-readconfig f -vmchannel 600:null",
       "[net]\n  type user\n  type = user\n  type = \"user\n",
       "QEMU -readconfig f " OWN_NIC("52:54:00:76:6d:63"),
@@ -129,6 +163,7 @@ testCase(gconstpointer data)
 
     g_assert_cmpstr(vmcErrorLast()->message, ==, "");
     g_assert_nonnull(plan);
+    g_assert_cmpint(vmcQemuArgvSettle(plan, true), ==, 0);
     qemu = vmcQemuArgvFormat(plan, "QEMU", "LINK");
     relay = vmcQemuArgvFormatRelay(plan, "RELAY", "LINK");
     qemuLine = g_strjoinv(" ", qemu);
@@ -165,6 +200,30 @@ static const struct {
     { "-vmchannel network=10.0.2.130/28 -vmchannel 10.0.2.129:600:null",
       "unsupported configuration: -vmchannel network '10.0.2.130/28': the guest's user-mode "
       "network has 10.0.2.0/24" },
+    { "-nic user,net=192.168.77.0/24 -vmchannel network=192.168.77.5/28",
+      "unsupported configuration: -vmchannel network '192.168.77.5/28': the guest's user-mode "
+      "network has 192.168.77.0/24" },
+#define ON_OURS(what, address) \
+    "unsupported configuration: " what " has " address ", which is in the channels' network " \
+    "10.0.2.5/31: accepted is another address for it, or another network for the channels by " \
+    "-vmchannel network=ADDRESS/PREFIX or <ip> in <interface type='vmchannel'>"
+    { "-nic user,smb=/srv -vmchannel 600:null",
+      ON_OURS("smbserver of -nic 'user,smb=/srv'", "10.0.2.4") },
+    { "-net nic -net user,host=10.0.2.4 -vmchannel 600:null",
+      ON_OURS("host of -net 'user,host=10.0.2.4'", "10.0.2.4") },
+    { "--netdev user,id=n,dns=10.0.2.5 -vmchannel 600:null",
+      ON_OURS("dns of --netdev 'user,id=n,dns=10.0.2.5'", "10.0.2.5") },
+    { "-nic user,dhcpstart=10.0.2.3 -vmchannel 600:null",
+      ON_OURS("dhcpstart of -nic 'user,dhcpstart=10.0.2.3'", "10.0.2.5") },
+    { "-nic user,guestfwd=tcp:10.0.2.9:1-cmd:x,guestfwd=:10.0.2.4:2-cmd:y -vmchannel 600:null",
+      ON_OURS("guestfwd of -nic 'user,guestfwd=tcp:10.0.2.9:1-cmd:x,guestfwd=:10.0.2.4:2-cmd:y'",
+              "10.0.2.4") },
+    { "-netdev {\"type\":\"user\",\"id\":\"n\",\"guestfwd\":[{\"str\":\"tcp:10.0.2.4:1-cmd:x\"}]} "
+      "-vmchannel 600:null",
+      ON_OURS("guestfwd of -netdev '{\"type\":\"user\",\"id\":\"n\",\"guestfwd\":"
+              "[{\"str\":\"tcp:10.0.2.4:1-cmd:x\"}]}'", "10.0.2.4") },
+    { "-netdev passt,id=n,address=10.0.2.5,netmask=24 -vmchannel 600:null",
+      ON_OURS("address of -netdev 'passt,id=n,address=10.0.2.5,netmask=24'", "10.0.2.5") },
     { "-vmchannel network=192.168.77.5/28 -vmchannel network=192.168.77.5/28",
       "unsupported configuration: -vmchannel 'network=192.168.77.5/28': a network is given already" },
     { "-vmchannel network=192.168.77.15/28",
@@ -181,8 +240,9 @@ testErrors(void)
 
     for (size_t i = 0; i < G_N_ELEMENTS(errors); i++) {
         g_auto(GStrv) args = g_strsplit(errors[i].args, " ", -1);
+        g_autoptr(vmcQemuArgv) plan = vmcQemuArgvParse((const char *const *)args, none);
 
-        g_assert_null(vmcQemuArgvParse((const char *const *)args, none));
+        g_assert_true(!plan || vmcQemuArgvSettle(plan, true) < 0);
         g_assert_cmpstr(vmcErrorLast()->message, ==, errors[i].error);
     }
     vmcErrorReset();
@@ -193,6 +253,7 @@ testTooMany(void)
 {
     g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
     g_auto(GStrv) args = NULL;
+    g_autoptr(vmcQemuArgv) plan = NULL;
     const char *none[] = { NULL };
 
     for (int port = 1; port <= 1025; port++) {
@@ -201,10 +262,29 @@ testTooMany(void)
         g_strv_builder_add_many(builder, "-vmchannel", value, NULL);
     }
     args = g_strv_builder_end(builder);
-    g_assert_null(vmcQemuArgvParse((const char *const *)args, none));
+    plan = vmcQemuArgvParse((const char *const *)args, none);
+    g_assert_cmpint(vmcQemuArgvSettle(plan, true), <, 0);
     g_assert_cmpstr(vmcErrorLast()->message, ==,
                     "unsupported configuration: 1025 vmchannels: accepted are 1024");
     vmcErrorReset();
+}
+
+/* A QEMU that was built without user-mode network has a NIC by default, and nothing behind it. */
+static void
+testWithoutUserNet(void)
+{
+    const char *args[] = { "-vmchannel", "10.0.2.1:600:null", NULL };
+    const char *none[] = { NULL };
+    g_autoptr(vmcQemuArgv) plan = vmcQemuArgvParse(args, none);
+    g_auto(GStrv) qemu = NULL;
+    g_autofree char *line = NULL;
+
+    g_assert_true(vmcQemuHasUserNet("Available netdev backend types:\nsocket\nuser\nvde\n"));
+    g_assert_false(vmcQemuHasUserNet("Available netdev backend types:\nsocket\nvhost-user\n"));
+    g_assert_cmpint(vmcQemuArgvSettle(plan, false), ==, 0);
+    qemu = vmcQemuArgvFormat(plan, "QEMU", "LINK");
+    line = g_strjoinv(" ", qemu);
+    g_assert_cmpstr(line, ==, "QEMU -net nic " OWN_NIC(MAC));
 }
 
 static void
@@ -259,6 +339,7 @@ main(int argc, char **argv)
     g_test_add_func("/qemu/argv/readconfigs", testReadconfigs);
     g_test_add_func("/qemu/argv/errors", testErrors);
     g_test_add_func("/qemu/argv/too-many", testTooMany);
+    g_test_add_func("/qemu/argv/without-user-network", testWithoutUserNet);
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = g_strconcat("/qemu/argv/", cases[i].name, NULL);
 
