@@ -72,13 +72,16 @@ G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == VMC_CHR_FIELD_LAST);
 
 #define FIELD(element, mode, attribute, kind, member, use) \
     { element, mode, attribute, VMC_CHR_FIELD_ ## kind, \
-      offsetof(vmcChrSource, member), VMC_CHR_FIELD_ ## use }
+      offsetof(vmcChrSource, member), VMC_CHR_FIELD_ ## use, NULL }
+#define FIELD_NO(element, attribute, member) \
+    { element, NULL, attribute, VMC_CHR_FIELD_STRING, \
+      offsetof(vmcChrSource, member), VMC_CHR_FIELD_FOREIGN, "no" }
 /* The last fields of every type. */
 #define LOG_FIELDS \
     FIELD("log", NULL, "file", PATH, logPath, OPTIONAL), \
     FIELD("log", NULL, "append", SWITCH, logAppend, OPTIONAL)
 #define RECONNECT_FIELDS \
-    FIELD("source/reconnect", NULL, "enabled", STRING, reconnect, FOREIGN), \
+    FIELD_NO("source/reconnect", "enabled", reconnect), \
     FIELD("source/reconnect", NULL, "timeout", STRING, reconnectTimeout, FOREIGN)
 
 static const vmcChrField bareFields[] = { LOG_FIELDS };
@@ -106,7 +109,7 @@ static const vmcChrField tcpFields[] = {
     FIELD("source", NULL, "mode", MODE, mode, OPTIONAL),
     FIELD("source", NULL, "host", HOST, host, REQUIRED),
     FIELD("source", NULL, "service", SERVICE, service, REQUIRED),
-    FIELD("source", NULL, "tls", STRING, tls, FOREIGN),
+    FIELD_NO("source", "tls", tls),
     RECONNECT_FIELDS,
     FIELD("protocol", NULL, "type", PROTOCOL, protocol, OPTIONAL),
     LOG_FIELDS
@@ -370,7 +373,11 @@ vmcChannelPostParse(vmcChannel *channel)
     if (channel->alias && !vmcChannelAliasIsUser(channel->alias))
         g_clear_pointer(&channel->alias, g_free);
     for (size_t i = 0; i < n; i++) {
-        if (fields[i].use == VMC_CHR_FIELD_LIVE)
+        const char *value = vmcChrFieldGet(source, &fields[i]);
+
+        if (fields[i].use == VMC_CHR_FIELD_LIVE ||
+            (channel->element == VMC_CHR_DEVICE_CHANNEL && fields[i].idle &&
+             g_strcmp0(value, fields[i].idle) == 0))
             fieldClear(source, &fields[i]);
         if (fields[i].kind == VMC_CHR_FIELD_MODE && source->mode == VMC_CHR_MODE_DEFAULT) {
             source->mode = source->path || source->host ? VMC_CHR_MODE_CONNECT

@@ -126,6 +126,7 @@ typedef struct {
     vmcChrFieldKind kind;
     size_t offset;              /* in vmcChrSource */
     vmcChrFieldUse use;
+    const char *idle;           /* FOREIGN: what asks for nothing, and is accepted in <channel> */
 } vmcChrField;
 
 /*
@@ -219,8 +220,8 @@ bool vmcChannelAliasIsUser(const char *alias);
  * vmcChannelPostParse:
  * Fills in what may be left out: the address, the mode of a unix or tcp source
  * (connect when it has a path or host to dial, else bind), tcp's protocol
- * (raw). Drops what libvirt ignores on input: a pty's path, and an alias that
- * is not a user's.
+ * (raw). Drops what libvirt ignores on input (a pty's path, an alias that is not a
+ * user's), and what says 'no', in libvirt's own element, to something that no channel does.
  */
 void vmcChannelPostParse(vmcChannel *channel);
 

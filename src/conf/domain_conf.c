@@ -302,6 +302,39 @@ reportLeftover(const vmcChrDef *def, const char *what, const xmlChar *name, cons
     return -1;
 }
 
+/*
+ * What says what a channel does anyway (the raw protocol, no label of its own), in
+ * libvirt's own element, which may have it.
+ */
+static bool
+isIdle(const vmcChrDef *def, xmlNodePtr element)
+{
+    static const struct {
+        const char *element;
+        const char *attribute;
+        const char *value;
+        const char *beside;     /* what else it may have: without meaning then */
+    } idle[] = {
+        { "protocol", "type", "raw", "type" },
+        { "seclabel", "relabel", "no", "model" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(idle); i++) {
+        if (def->element == VMC_CHR_DEVICE_CHANNEL && vmcXmlIs(element, idle[i].element))
+            return vmcXmlAttributeIs(element, idle[i].attribute, idle[i].value) &&
+                   !vmcXmlFirst(element) &&
+                   !vmcXmlUnknownAttribute(element, idle[i].attribute, idle[i].beside);
+    }
+    return false;
+}
+
+/* What says nothing any more, once the fields have taken what is theirs. */
+static bool
+isEmpty(const vmcChrDef *def, xmlNodePtr element)
+{
+    return def->element == VMC_CHR_DEVICE_CHANNEL && !element->properties && !vmcXmlFirst(element);
+}
+
 /* udp tells its two sources by their mode, which therefore stays in the rest. */
 static bool
 isSelector(const vmcChrDef *def, xmlNodePtr child, const xmlAttr *attribute)
@@ -318,6 +351,10 @@ leftoverCheckChild(const vmcChrDef *def, xmlNodePtr device, xmlNodePtr child)
                        : hasMode(child, "bind") ? "bind" : "connect";
     xmlNodePtr grandchild = vmcXmlFirst(child);
 
+    if (isIdle(def, child))
+        return 0;
+    while (grandchild && (isIdle(def, grandchild) || isEmpty(def, grandchild)))
+        grandchild = vmcXmlNext(grandchild);
     if (!isChannelChild(child) ||
         childFind(device, (const char *)child->name, mode) != child)
         return reportLeftover(def, "element", child->name, device->name);
@@ -416,6 +453,7 @@ vmcDomainDefFree(vmcDomainDef *def)
     g_ptr_array_unref(def->channelNodes);
     g_ptr_array_unref(def->others);
     g_ptr_array_unref(def->nics);
+    g_array_unref(def->userNets);
     g_free(def->foreignType);
     g_free(def);
 }
@@ -447,8 +485,10 @@ nicParse(vmcDomainDef *def, xmlNodePtr node)
 static int
 interfaceParse(vmcDomainDef *def, xmlNodePtr node)
 {
-    if (vmcXmlAttributeIs(node, "type", "user") && vmcNicMeetsUser(node))
-        def->userNic = true;
+    vmcNetwork network;
+
+    if (vmcNicUserNetwork(node, &network))
+        g_array_append_val(def->userNets, network);
     return vmcXmlIsNic(node) ? nicParse(def, node) : 0;
 }
 
@@ -529,6 +569,7 @@ vmcDomainDefParse(xmlNodePtr domain)
     def->channelNodes = g_ptr_array_new();
     def->others = vmcChrDefArrayNew();
     def->nics = g_ptr_array_new();
+    def->userNets = g_array_new(FALSE, FALSE, sizeof(vmcNetwork));
     for (xmlNodePtr part = vmcXmlFirst(domain); part; part = vmcXmlNext(part)) {
         if (!vmcXmlIs(part, "devices"))
             continue;

@@ -90,7 +90,7 @@ typedef struct {
     GPtrArray *nics;            /* xmlNodePtr, borrowed: each <interface type='vmchannel'> */
     bool hasNetwork;            /* the NIC has an <ip> */
     vmcNetwork network;         /* what it says */
-    bool userNic;               /* also has a user-mode NIC on 10.0.2.0/24 */
+    GArray *userNets;           /* vmcNetwork, owned: the domain's user-mode networks */
 } vmcDomainDef;
 
 void vmcDomainDefFree(vmcDomainDef *def);

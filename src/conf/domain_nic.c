@@ -9,28 +9,14 @@
 
 #define VMC_FROM_THIS VIR_FROM_DOMAIN
 
-/* An attribute of @child other than @first and @second, or NULL. */
-static const char *
-unknownAttribute(xmlNodePtr child, const char *first, const char *second)
-{
-    for (const xmlAttr *attribute = child ? child->properties : NULL; attribute;
-         attribute = attribute->next) {
-        const char *name = (const char *)attribute->name;
-
-        if (!g_str_equal(name, first) && !g_str_equal(name, second))
-            return name;
-    }
-    return NULL;
-}
-
 /* The short form: <source port=/><target path=/> inside the NIC. */
 static vmcChannel *
 shortFormParse(xmlNodePtr source, xmlNodePtr target)
 {
     g_autoptr(vmcChannel) channel = g_new0(vmcChannel, 1);
     g_autofree char *port = vmcXmlAttribute(source, "port");
-    const char *wrong = unknownAttribute(source, "port", "address");
-    const char *wrongTarget = unknownAttribute(target, "path", "path");
+    const char *wrong = vmcXmlUnknownAttribute(source, "port", "address");
+    const char *wrongTarget = vmcXmlUnknownAttribute(target, "path", "path");
 
     channel->element = VMC_CHR_DEVICE_VMCHANNEL;
     channel->source.type = VMC_CHR_TYPE_UNIX;
@@ -115,10 +101,13 @@ vmcNicDefFree(vmcNicDef *nic)
 }
 
 bool
-vmcNicMeetsUser(xmlNodePtr interface)
+vmcNicUserNetwork(xmlNodePtr interface, vmcNetwork *network)
 {
-    vmcNetwork network = vmcNetworkUser(NULL, NULL);
-
+    if (!vmcXmlAttributeIs(interface, "type", "user") &&
+        !(vmcXmlAttributeIs(interface, "type", "vhostuser") &&
+          vmcXmlAttributeIs(vmcXmlChild(interface, "backend"), "type", "passt")))
+        return false;
+    *network = vmcNetworkUser(NULL, NULL);
     for (xmlNodePtr ip = vmcXmlFirst(interface); ip; ip = vmcXmlNext(ip)) {
         g_autofree char *family = vmcXmlAttribute(ip, "family");
         g_autofree char *address = vmcXmlAttribute(ip, "address");
@@ -126,8 +115,8 @@ vmcNicMeetsUser(xmlNodePtr interface)
 
         if (!vmcXmlIs(ip, "ip") || g_strcmp0(family, "ipv6") == 0)
             continue;
-        network = vmcNetworkUser(address, prefix);
+        *network = vmcNetworkUser(address, prefix);
         break;
     }
-    return vmcNetworkMeetsUser(&network);
+    return true;
 }

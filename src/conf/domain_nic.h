@@ -37,8 +37,8 @@ void vmcNicDefFree(vmcNicDef *nic);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcNicDef, vmcNicDefFree)
 
 /*
- * vmcNicMeetsUser:
- * Whether @interface, an <interface type='user'>, has addresses of the default
- * user-mode network: an <ip> may say another one.
+ * vmcNicUserNetwork:
+ * Returns whether @interface is on a user-mode network: of type 'user', or 'vhostuser'
+ * with passt behind it. Then @network is that network, of which an <ip> may speak.
  */
-bool vmcNicMeetsUser(xmlNodePtr interface);
+bool vmcNicUserNetwork(xmlNodePtr interface, vmcNetwork *network);

@@ -113,22 +113,52 @@ validateAliases(const vmcDomainDef *def)
     return 0;
 }
 
+/*
+ * The line that would make @channel's address right when nothing is said of the
+ * network: an <ip>, which holds for all channels. "" when another channel has another
+ * address, a user-mode NIC is in the way, or the address is of the default network.
+ */
+static char *
+networkLine(const vmcDomainDef *def, const vmcChannel *channel)
+{
+    vmcNetwork usual = vmcNetworkDefault(false);
+    g_autofree char *guest = vmcNetworkGuest(&usual);
+    g_autofree char *pair = def->hasNetwork ? NULL
+                                            : vmcNetworkPair(channel->address, def->userNets);
+    g_auto(GStrv) parts = NULL;
+
+    for (guint i = 0; i < def->channels->len; i++) {
+        const vmcChannel *other = g_ptr_array_index(def->channels, i);
+
+        if (!g_str_equal(other->address, channel->address))
+            return g_strdup("");
+    }
+    if (!pair || vmcNetworkHas(&usual, channel->address) || g_str_equal(channel->address, guest))
+        return g_strdup("");
+    parts = g_strsplit(pair, "/", 2);
+    return g_strdup_printf("; or write <ip address='%s' prefix='%s'/> in " VMC_NIC_ELEMENT,
+                           parts[0], parts[1]);
+}
+
 static int
 validateAddresses(const vmcDomainDef *def)
 {
-    vmcNetwork network = def->hasNetwork ? def->network : vmcNetworkDefault(def->userNic);
+    bool squeezed = !def->hasNetwork && vmcNetworkAnyMeetsUser(def->userNets);
+    vmcNetwork network = def->hasNetwork ? def->network : vmcNetworkDefault(squeezed);
     g_autofree char *accepted = vmcNetworkAccepted(&network);
-    bool squeezed = def->userNic && !def->hasNetwork;
+    g_autofree char *line = NULL;
 
     for (guint i = 0; i < def->channels->len; i++) {
         const vmcChannel *channel = g_ptr_array_index(def->channels, i);
 
         if (vmcNetworkHas(&network, channel->address))
             continue;
+        line = networkLine(def, channel);
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "'address' attribute '%s' in <target> of <%s>: expected %s%s",
+                       "'address' attribute '%s' in <target> of <%s>: expected %s%s%s",
                        channel->address, vmcChrDeviceTypeToString(channel->element), accepted,
-                       squeezed ? ", since the domain has a user-mode NIC on the same network" : "");
+                       squeezed ? ", since the domain has a user-mode NIC on the same network" : "",
+                       line);
         return -1;
     }
     return 0;
@@ -137,17 +167,21 @@ validateAddresses(const vmcDomainDef *def)
 static int
 validateNic(const vmcDomainDef *def)
 {
+    const vmcNetwork *other;
+
     if (def->nics->len > 1) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "%u " VMC_NIC_ELEMENT " elements: a domain can have one", def->nics->len);
         return -1;
     }
-    if (def->hasNetwork && def->userNic && vmcNetworkMeetsUser(&def->network)) {
+    other = def->hasNetwork ? vmcNetworkInTheWay(def->userNets, &def->network) : NULL;
+    if (other) {
         g_autofree char *network = vmcNetworkToString(&def->network);
+        g_autofree char *whole = vmcNetworkWhole(other);
 
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "network '%s' in <ip> of " VMC_NIC_ELEMENT ": the domain's user-mode NIC has 10.0.2.0/24",
-                       network);
+                       "network '%s' in <ip> of " VMC_NIC_ELEMENT ": the domain's user-mode NIC has %s",
+                       network, whole);
         return -1;
     }
     return 0;

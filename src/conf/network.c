@@ -12,6 +12,8 @@
 /* What QEMU's user-mode network has unless told otherwise. */
 #define USER_NETWORK ADDRESS(10, 0, 2, 0)
 #define USER_PREFIX 24
+/* In the first addresses of such a network are QEMU's own hosts and who asks it by DHCP. */
+#define USER_HOSTS 32
 
 vmcNetwork
 vmcNetworkDefault(bool besideUser)
@@ -185,12 +187,13 @@ vmcNetworkMeetsUser(const vmcNetwork *network)
 }
 
 const vmcNetwork *
-vmcNetworkMeeting(const GArray *networks, const vmcNetwork *network)
+vmcNetworkInTheWay(const GArray *networks, const vmcNetwork *network)
 {
     for (guint i = 0; i < networks->len; i++) {
         const vmcNetwork *other = &g_array_index(networks, vmcNetwork, i);
+        bool within = network->prefix == VMC_NETWORK_PREFIX_MAX && other->prefix < network->prefix;
 
-        if (meets(other, network))
+        if (meets(other, network) && !within)
             return other;
     }
     return NULL;
@@ -199,7 +202,38 @@ vmcNetworkMeeting(const GArray *networks, const vmcNetwork *network)
 bool
 vmcNetworkAnyMeetsUser(const GArray *networks)
 {
-    vmcNetwork user = vmcNetworkUser(NULL, NULL);
+    for (guint i = 0; i < networks->len; i++) {
+        if (vmcNetworkMeetsUser(&g_array_index(networks, vmcNetwork, i)))
+            return true;
+    }
+    return false;
+}
 
-    return vmcNetworkMeeting(networks, &user);
+/* Whether @address is left free by the user-mode networks: no host's, and no broadcast. */
+static bool
+isFree(uint32_t address, const GArray *userNets)
+{
+    for (guint i = 0; i < userNets->len; i++) {
+        const vmcNetwork *net = &g_array_index(userNets, vmcNetwork, i);
+        uint32_t first = net->guest & maskOf(net->prefix);
+        uint32_t last = first | ~maskOf(net->prefix);
+
+        if (address >= first && address <= last &&
+            (address - first < USER_HOSTS || address == last))
+            return false;
+    }
+    return true;
+}
+
+char *
+vmcNetworkPair(const char *address, const GArray *userNets)
+{
+    uint32_t value;
+    vmcNetwork pair = { .prefix = VMC_NETWORK_PREFIX_MAX };
+
+    if (!vmcNetworkAddress(address, &value) || !isFree(value, userNets) ||
+        !isFree(value ^ 1, userNets))
+        return NULL;
+    pair.guest = value ^ 1;
+    return vmcNetworkToString(&pair);
 }

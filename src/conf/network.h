@@ -64,6 +64,14 @@ uint32_t vmcNetworkMask(const vmcNetwork *network);
 /* vmcNetworkHas: whether a channel may have @address, a dotted quad. */
 bool vmcNetworkHas(const vmcNetwork *network, const char *address);
 
+/*
+ * vmcNetworkPair:
+ * Returns "ADDRESS/31" of the guest in a network that the channels at @address, and no
+ * others, can have beside @userNets (vmcNetwork); NULL when there is none. The caller
+ * frees it.
+ */
+char *vmcNetworkPair(const char *address, const GArray *userNets);
+
 /* vmcNetworkAccepted: what channels may have, for a message. The caller frees it. */
 char *vmcNetworkAccepted(const vmcNetwork *network);
 
@@ -83,9 +91,10 @@ vmcNetwork vmcNetworkUser(const char *address, const char *mask);
 bool vmcNetworkMeetsUser(const vmcNetwork *network);
 
 /*
- * vmcNetworkMeeting: the first of @networks (vmcNetwork) that shares addresses with
- * @network, or NULL.
- * vmcNetworkAnyMeetsUser: whether one of them does with 10.0.2.0/24.
+ * vmcNetworkInTheWay: the first of @networks (vmcNetwork), user-mode networks, beside
+ * which the channels cannot have @network, or NULL. Within a wider one they can have
+ * two addresses, a /31, as they have by default: the guest's routes lead there.
+ * vmcNetworkAnyMeetsUser: whether one of them shares addresses with 10.0.2.0/24.
  */
-const vmcNetwork *vmcNetworkMeeting(const GArray *networks, const vmcNetwork *network);
+const vmcNetwork *vmcNetworkInTheWay(const GArray *networks, const vmcNetwork *network);
 bool vmcNetworkAnyMeetsUser(const GArray *networks);

@@ -166,6 +166,19 @@ vmcXmlAttributeIs(xmlNodePtr node, const char *name, const char *value)
     return g_strcmp0(given, value) == 0;
 }
 
+const char *
+vmcXmlUnknownAttribute(xmlNodePtr node, const char *first, const char *second)
+{
+    for (const xmlAttr *attribute = node ? node->properties : NULL; attribute;
+         attribute = attribute->next) {
+        const char *name = (const char *)attribute->name;
+
+        if (!g_str_equal(name, first) && !g_str_equal(name, second))
+            return name;
+    }
+    return NULL;
+}
+
 void
 vmcXmlRemove(xmlNodePtr node)
 {

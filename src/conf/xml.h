@@ -51,6 +51,13 @@ char *vmcXmlAttribute(xmlNodePtr node, const char *name);
 /* vmcXmlAttributeIs: whether @node, which may be NULL, has that attribute with that value. */
 bool vmcXmlAttributeIs(xmlNodePtr node, const char *name, const char *value);
 
+/*
+ * vmcXmlUnknownAttribute:
+ * Returns the name of an attribute of @node, which may be NULL, other than @first and
+ * @second; NULL: there is none.
+ */
+const char *vmcXmlUnknownAttribute(xmlNodePtr node, const char *first, const char *second);
+
 /* vmcXmlRemove: takes @node out of its document and frees it. */
 void vmcXmlRemove(xmlNodePtr node);
 

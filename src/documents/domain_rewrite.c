@@ -14,6 +14,8 @@
 #include "conf/xml.h"
 #include "documents/domain_mention.h"
 #include "documents/domain_stock.h"
+#include "qemu/qemu_argv.h"
+#include "qemu/qemu_conf.h"
 #include "util/error.h"
 
 /* Documents in which domains stand, and the elements that hold them. */
@@ -56,19 +58,70 @@ takeStockChannels(vmcDomainDef *def, const vmcStockDef *stock, GPtrArray *all)
         g_ptr_array_add(all, g_ptr_array_index(stock->channels, i));
 }
 
+static void
+addArguments(GStrvBuilder *args, const char *option, const char *value)
+{
+    g_strv_builder_add_many(args, option, value, NULL);
+}
+
+/*
+ * What QEMU will be run with, as far as it has to do with channels: each user-mode
+ * NIC, the user's own arguments, and ours. libvirt always says -nodefaults.
+ */
+static char **
+futureArguments(const vmcDomainDef *def, const vmcStockDef *stock)
+{
+    g_autoptr(GStrvBuilder) args = g_strv_builder_new();
+
+    g_strv_builder_add(args, "-nodefaults");
+    for (guint i = 0; i < def->userNets->len; i++) {
+        g_autofree char *net = vmcNetworkWhole(&g_array_index(def->userNets, vmcNetwork, i));
+        g_autofree char *value = g_strdup_printf("user,net=%s", net);
+
+        addArguments(args, "-netdev", value);
+    }
+    for (guint i = 0; i < stock->values->len; i++)
+        g_strv_builder_add(args, g_ptr_array_index(stock->values, i));
+    if (def->hasNetwork) {
+        g_autofree char *value = vmcQemuNetworkFormat(&def->network);
+
+        addArguments(args, VMC_STOCK_OPTION, value);
+    }
+    for (guint i = 0; i < def->channels->len; i++) {
+        g_autofree char *value = vmcQemuChannelFormat(g_ptr_array_index(def->channels, i));
+
+        addArguments(args, VMC_STOCK_OPTION, value);
+    }
+    return g_strv_builder_end(args);
+}
+
+/* What qemu-vmchannel would refuse at start is refused now. */
+static int
+validateStart(const char *const *args)
+{
+    const char *configs[] = { NULL };
+    g_autoptr(vmcQemuArgv) plan = vmcQemuArgvParse(args, configs);
+
+    return plan ? vmcQemuArgvSettle(plan, false) : -1;
+}
+
+/* The rules across the devices first: their errors speak of elements. */
 static int
 validate(vmcDomainDef *def, const vmcStockDef *stock)
 {
     g_autoptr(GPtrArray) all = g_ptr_array_new();
+    g_auto(GStrv) args = futureArguments(def, stock);
+    g_autoptr(vmcUserNets) nets = vmcQemuArgvUserNets((const char *const *)args);
     vmcDomainDef whole = *def;
 
     takeStockChannels(def, stock, all);
     whole.channels = all;
+    whole.userNets = vmcUserNetsNetworks(nets);
     if (stock->hasNetwork) {
         whole.hasNetwork = true;
         whole.network = stock->network;
     }
-    return vmcDomainDefValidate(&whole);
+    return vmcDomainDefValidate(&whole) < 0 ? -1 : validateStart((const char *const *)args);
 }
 
 /* The document under rewriting; the edit starts at the first domain with channels. */

@@ -22,6 +22,7 @@ vmcStockDefFree(vmcStockDef *stock)
     if (!stock)
         return;
     g_ptr_array_unref(stock->arguments);
+    g_ptr_array_unref(stock->values);
     g_ptr_array_unref(stock->channels);
     g_free(stock);
 }
@@ -109,6 +110,11 @@ commandlineParse(vmcStockDef *stock, xmlNodePtr commandline)
     xmlNodePtr argument = argumentFrom(vmcXmlFirst(commandline));
 
     stock->commandline = commandline;
+    for (xmlNodePtr node = argument; node; node = argumentFrom(vmcXmlNext(node))) {
+        char *value = vmcXmlAttribute(node, "value");
+
+        g_ptr_array_add(stock->values, value ? value : g_strdup(""));
+    }
     while (argument) {
         xmlNodePtr next = argumentFrom(vmcXmlNext(argument));
         g_autofree char *value = vmcXmlAttribute(next, "value");
@@ -201,6 +207,7 @@ vmcStockDefParse(xmlNodePtr domain, const vmcRewriteOptions *options)
     vmcStockDef *stock = g_new0(vmcStockDef, 1);
 
     stock->arguments = g_ptr_array_new();
+    stock->values = g_ptr_array_new_with_free_func(g_free);
     stock->channels = g_ptr_array_new_with_free_func(channelFree);
     for (xmlNodePtr node = vmcXmlFirst(domain); node; node = vmcXmlNext(node)) {
         if (vmcXmlIs(node, "devices"))

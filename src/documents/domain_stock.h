@@ -31,6 +31,7 @@ typedef struct {
     xmlNodePtr device;          /* in one of them, what overrides the channels' NIC */
     xmlNodePtr mtu;             /* therein, the property host_mtu as we write it */
     GPtrArray *arguments;       /* xmlNodePtr: two <qemu:arg> for each channel and the network */
+    GPtrArray *values;          /* char *, owned: of every <qemu:arg> */
     bool hasNetwork;            /* there is a channels' NIC, and an argument says its network */
     vmcNetwork network;
     GPtrArray *channels;        /* vmcChannel *, owned */

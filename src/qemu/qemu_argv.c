@@ -345,7 +345,7 @@ settleNetwork(vmcQemuArgv *plan)
 
     if (!plan->hasNetwork)
         plan->network = vmcNetworkDefault(vmcNetworkAnyMeetsUser(networks));
-    meeting = plan->hasNetwork ? vmcNetworkMeeting(networks, &plan->network) : NULL;
+    meeting = plan->hasNetwork ? vmcNetworkInTheWay(networks, &plan->network) : NULL;
     if (!meeting)
         return 0;
     given = vmcNetworkToString(&plan->network);

@@ -79,7 +79,7 @@ vmcUserNetsFree(vmcUserNets *nets)
     g_free(nets);
 }
 
-const GArray *
+GArray *
 vmcUserNetsNetworks(const vmcUserNets *nets)
 {
     return nets->networks;

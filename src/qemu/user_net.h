@@ -29,7 +29,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcUserNets, vmcUserNetsFree)
 void vmcUserNetsAdd(vmcUserNets *nets, const char *option, const char *value);
 
 /* vmcUserNetsNetworks: the networks (vmcNetwork), valid as long as @nets. */
-const GArray *vmcUserNetsNetworks(const vmcUserNets *nets);
+GArray *vmcUserNetsNetworks(const vmcUserNets *nets);
 
 /*
  * vmcUserNetsCheck:

@@ -422,19 +422,36 @@ testState(void)
     vmcErrorReset();
 }
 
-/* Many of everything at once, up to libvirt's limit, in one pass. */
+/* Of @channels channels; as many other devices stand among them as make 20,000 in all. */
+static GString *
+largeDomain(int channels)
+{
+    GString *xml = g_string_new("<domain type='kvm'>\n  <devices>\n    <emulator>/q</emulator>\n");
+
+    for (int i = 1; i <= 20000; i++) {
+        const char *element = i % (20000 / channels) ? "serial" : "vmchannel";
+
+        g_string_append_printf(xml, "    <%s type='null'>\n      <target port='%d'/>\n"
+                               "    </%s>\n", element, i, element);
+    }
+    g_string_append(xml, "  </devices>\n</domain>\n");
+    return xml;
+}
+
+/* Much at once, in one pass; more channels than one guest can have are refused. */
 static void
 testLarge(void)
 {
-    GString *xml = g_string_new("<domain type='kvm'>\n  <devices>\n    <emulator>/q</emulator>\n");
+    GString *xml = largeDomain(1000);
+    GString *tooMany = largeDomain(2000);
     g_autofree char *stock = NULL;
     g_autofree char *back = NULL;
 
-    for (int i = 1; i <= 20000; i++) {
-        g_string_append_printf(xml, "    <vmchannel type='null'>\n      <target port='%d'/>\n"
-                               "    </vmchannel>\n", i);
-    }
-    g_string_append(xml, "  </devices>\n</domain>\n");
+    g_assert_null(vmcRewriteText(vmcDomainRewriteForward(tooMany->str, &options)));
+    g_assert_cmpstr(vmcErrorLast()->message, ==,
+                    "unsupported configuration: 2000 vmchannels: accepted are 1024");
+    vmcErrorReset();
+    g_string_free(tooMany, TRUE);
     stock = vmcRewriteText(vmcDomainRewriteForward(xml->str, &options));
     g_assert_nonnull(stock);
     back = vmcDomainRewriteReverse(stock, &options);
