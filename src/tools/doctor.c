@@ -20,6 +20,9 @@
 #include "util/fd.h"
 #include "util/socket.h"
 
+/* Where every distribution with AppArmor has its profiles. */
+#define APPARMOR_DIR "/etc/apparmor.d"
+
 static const GOptionEntry options[] = {
     VMC_TOOL_CONNECT_OPTION,
     G_OPTION_ENTRY_NULL
@@ -205,6 +208,67 @@ checkSockets(void)
              "'virt-vmchannel run'");
 }
 
+/* Whether the file @path has @text in it; not so of a file that cannot be read. */
+static bool
+fileHas(const char *path, const char *text)
+{
+    g_autofree char *content = NULL;
+
+    return g_file_get_contents(path, &content, NULL, NULL) && strstr(content, text);
+}
+
+/* Whether a file of the folder @path has @text in it. */
+static bool
+folderHas(const char *path, const char *text)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+
+        if (fileHas(file, text))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Each of libvirt's profiles that runs our files includes an abstraction of ours, by a
+ * site's file for it. A folder beside it, NAME.d, is AppArmor's own way, where the profile
+ * reads one.
+ */
+static void
+checkProfiles(void)
+{
+    static const struct {
+        const char *profile;
+        const char *abstraction;
+    } profiles[] = {
+        { "abstractions/libvirt-qemu", "abstractions/vmchannel-qemu" },
+        { "usr.sbin.libvirtd", "abstractions/vmchannel-libvirtd" },
+        { "usr.sbin.virtqemud", "abstractions/vmchannel-libvirtd" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(profiles); i++) {
+        g_autofree char *profile = g_strconcat(APPARMOR_DIR "/", profiles[i].profile, NULL);
+        g_autofree char *folder = g_strconcat(profile, ".d", NULL);
+        g_autofree char *local = g_strconcat(APPARMOR_DIR "/local/", profiles[i].profile, NULL);
+        g_autofree char *ours = g_strconcat(APPARMOR_DIR "/", profiles[i].abstraction, NULL);
+        g_autofree char *text = g_strdup_printf("<%s>", profiles[i].abstraction);
+
+        if (!g_file_test(profile, G_FILE_TEST_EXISTS))
+            continue;
+        if (g_file_test(ours, G_FILE_TEST_EXISTS) &&
+            (fileHas(local, text) || folderHas(folder, text)))
+            fine("AppArmor: '%s' includes '%s'", profile, profiles[i].abstraction);
+        else
+            note("AppArmor is on, and '%s' does not include our '%s': where a start is denied, "
+                 "put that file there, and the line 'include if exists %s' into '%s'",
+                 profile, ours, text, local);
+    }
+}
+
 static void
 checkConfinement(void)
 {
@@ -213,9 +277,7 @@ checkConfinement(void)
 
     if (g_file_get_contents("/sys/module/apparmor/parameters/enabled", &apparmor, NULL, NULL) &&
         apparmor[0] == 'Y')
-        note("AppArmor is on: libvirt's profiles know neither the emulator files nor the host "
-             "sockets of channels; where a start is denied, allow them in "
-             "/etc/apparmor.d/local/abstractions/libvirt-qemu");
+        checkProfiles();
     if (g_file_get_contents("/sys/fs/selinux/enforce", &selinux, NULL, NULL) && selinux[0] == '1')
         note("SELinux is enforcing: the emulator files need the label of a QEMU, and the host "
              "sockets one that svirt_t may connect to");
