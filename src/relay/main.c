@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "relay/broker/broker.h"
@@ -138,9 +139,13 @@ serve(const vmcRelayOptions *options, int readyFd)
     return EXIT_SUCCESS;
 }
 
-/* The process that the starter waits for: returns its exit status. */
+/*
+ * The process that the starter waits for: returns its exit status. A broker that
+ * failed has let go of @readyFd a little before its end, which is waited for: after
+ * a start that failed nothing of the relay runs.
+ */
 static int
-waitUntilReady(int readyFd)
+waitUntilReady(pid_t broker, int readyFd)
 {
     char ready;
     ssize_t n;
@@ -148,7 +153,11 @@ waitUntilReady(int readyFd)
     do
         n = read(readyFd, &ready, 1);
     while (n < 0 && errno == EINTR);
-    return n == 1 ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (n == 1)
+        return EXIT_SUCCESS;
+    while (waitpid(broker, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return EXIT_FAILURE;
 }
 
 static int
@@ -168,7 +177,7 @@ start(const vmcRelayOptions *options)
         return serve(options, ready[1]);
     }
     close(ready[1]);
-    return waitUntilReady(ready[0]);
+    return waitUntilReady(pid, ready[0]);
 }
 
 int
