@@ -51,6 +51,11 @@ def walk(node):
             yield from walk(child)
 
 
+def is_a(node, role):
+    """Roles have their numbers for good; the names that they print have changed."""
+    return node.getRole() == getattr(pyatspi, "ROLE_" + role.upper().replace(" ", "_"))
+
+
 class Window:
     """A top-level window of virt-manager's, found by the start of its title."""
 
@@ -63,7 +68,7 @@ class Window:
     def find(self, role, name, inside=None):
         return wait("%s '%s'" % (role, name), lambda: next(
             node for node in walk(inside or self.node)
-            if node.getRoleName() == role and re.fullmatch(name, node.name)))
+            if is_a(node, role) and re.fullmatch(name, node.name)))
 
     def click(self, role, name):
         node = self.find(role, name)
@@ -76,7 +81,7 @@ class Window:
         """Selects the row of a list that starts with @name."""
         def select():
             for table in walk(self.node):
-                if table.getRoleName() not in ("table", "tree table"):
+                if not (is_a(table, "table") or is_a(table, "tree table")):
                     continue
                 rows = table.queryTable()
                 for number in range(rows.nRows):
@@ -88,12 +93,12 @@ class Window:
         wait("a row " + name, select)
 
     def rows(self):
-        return [node.name for node in walk(self.node) if node.getRoleName() == "table cell"]
+        return [node.name for node in walk(self.node) if is_a(node, "table cell")]
 
     def tab(self, name):
         def select():
             for tabs in walk(self.node):
-                if tabs.getRoleName() == "page tab list":
+                if is_a(tabs, "page tab list"):
                     for number, page in enumerate(tabs):
                         if page.name == name:
                             return tabs.querySelection().selectChild(number)
@@ -102,7 +107,7 @@ class Window:
     def editor(self):
         """The text widget of the XML tab, once it shows a whole domain."""
         return wait("an XML editor", lambda: next(
-            node for node in walk(self.node) if node.getRoleName() == "text" and
+            node for node in walk(self.node) if is_a(node, "text") and
             node.queryText().getText(0, 7) == "<domain"))
 
     def gone(self):
