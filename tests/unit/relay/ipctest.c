@@ -58,9 +58,11 @@ testWays(void)
 static void
 testForm(void)
 {
-    guint8 bytes[2 * sizeof(vmcIpcMessage)] = { VMC_IPC_WORKER_CLOSE };
+    static const vmcIpcMessage right = { .type = VMC_IPC_WORKER_CLOSE };
+    guint8 bytes[2 * sizeof(vmcIpcMessage)] = { 0 };
     vmcIpcMessage message = { .type = VMC_IPC_LAST };
 
+    memcpy(bytes, &right, sizeof(right));
     for (gsize len = 0; len <= sizeof(bytes); len++)
         g_assert_cmpint(vmcIpcCheck(bytes, len, 0, VMC_IPC_FROM_WORKER), ==,
                         len == sizeof(vmcIpcMessage));
