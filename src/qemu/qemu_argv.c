@@ -216,7 +216,7 @@ appendConfigLine(GString *opts, const char *line)
         return;
     g_string_append_printf(opts, ",%.*s=", (int)len, key);
     for (; p < end; p++)
-        g_string_append(opts, *p == ',' ? ",," : (const char []){ *p, '\0' });
+        g_string_append_len(opts, *p == ',' ? ",," : p, *p == ',' ? 2 : 1);
 }
 
 /* One section of a -readconfig file: its heading and its lines, as the option's value. */
