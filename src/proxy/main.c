@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <libvirt/virterror.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,6 +172,8 @@ run(void)
     if (policyPath && !shared)
         return fail();
     signal(SIGPIPE, SIG_IGN);
+    /* A document's tree is some 100 KiB that come and go at each call; at rest all goes back. */
+    mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
     if (listenPath)
         return vmcServerListen(listenPath, &options) < 0 ? fail() : EXIT_SUCCESS;
     if (hasSystemdFd())
