@@ -342,8 +342,9 @@ static ssize_t
 writeWith(vmcEndpoint *ep, vmcEndpointConn *conn, const uint8_t *data, size_t len)
 {
     size_t first = MIN(conn->bufferLen, VMC_ENDPOINT_CONN_BUFFER - conn->bufferHead);
+    /* Without a ring there is no address to count from. */
     const struct iovec parts[] = {
-        { conn->buffer + conn->bufferHead, first },
+        { first > 0 ? conn->buffer + conn->bufferHead : NULL, first },
         { conn->buffer, conn->bufferLen - first },
         { (void *)data, len },
     };

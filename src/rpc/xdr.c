@@ -19,12 +19,13 @@ vmcXdrReaderInit(vmcXdrReader *reader, const guint8 *data, size_t size)
 static const guint8 *
 readerTake(vmcXdrReader *reader, size_t size)
 {
-    const guint8 *bytes = reader->data + reader->pos;
+    const guint8 *bytes;
 
     if (reader->failed || size > reader->size - reader->pos) {
         reader->failed = true;
         return NULL;
     }
+    bytes = reader->data + reader->pos;
     reader->pos += size;
     return bytes;
 }
