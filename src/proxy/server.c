@@ -72,25 +72,16 @@ giveAway(const char *path)
 }
 
 static int
-openTo(const char *path, bool guarded)
-{
-    return guarded ? giveAway(path) : chmod(path, 0666);
-}
-
-static int
 bindTo(const char *path, bool guarded)
 {
     struct sockaddr_un address;
-    mode_t mask;
     int fd;
 
     if (vmcSocketAddress(&address, path) < 0)
         return -1;
     removeStale(&address);
-    mask = umask(0177);
-    fd = vmcSocketBind(&address, 0);
-    umask(mask);
-    if (fd < 0 || openTo(path, guarded) < 0 || listen(fd, BACKLOG) < 0) {
+    fd = vmcSocketBind(&address, 0, guarded ? 0600 : 0666);
+    if (fd < 0 || (guarded && giveAway(path) < 0) || listen(fd, BACKLOG) < 0) {
         vmcReportSystemError(errno, "cannot listen on '%s'", path);
         vmcFdClose(&fd);
     }

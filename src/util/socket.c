@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/error.h"
@@ -66,12 +67,14 @@ vmcSocketConnect(const struct sockaddr_un *address, int flags, unsigned int seco
 }
 
 int
-vmcSocketBind(const struct sockaddr_un *address, int flags)
+vmcSocketBind(const struct sockaddr_un *address, int flags, mode_t mode)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    mode_t mask = umask(0777 & ~mode);
 
     if (fd >= 0 && bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
         vmcFdClose(&fd);
+    umask(mask);
     return fd;
 }
 

@@ -36,8 +36,12 @@ int vmcSocketAddress(struct sockaddr_un *address, const char *path);
  */
 int vmcSocketConnect(const struct sockaddr_un *address, int flags, unsigned int seconds);
 
-/* vmcSocketBind: a stream socket at @address, on which nobody listens yet. */
-int vmcSocketBind(const struct sockaddr_un *address, int flags);
+/*
+ * vmcSocketBind: a stream socket at @address, on which nobody listens yet, and which
+ * has the permissions @mode from its first moment, whatever the umask is. The umask is
+ * the process's: no other thread may create a file meanwhile.
+ */
+int vmcSocketBind(const struct sockaddr_un *address, int flags, mode_t mode);
 
 /*
  * vmcSocketSend:

@@ -263,8 +263,8 @@ listenAt(vmcControlSocket *control)
     if (vmcSocketAddress(&address, aside) < 0)
         return -1;
     unlink(aside);
-    control->listener.fd = vmcSocketBind(&address, SOCK_NONBLOCK);
-    if (control->listener.fd >= 0 && chmod(aside, SOCKET_MODE) == 0 &&
+    control->listener.fd = vmcSocketBind(&address, SOCK_NONBLOCK, SOCKET_MODE);
+    if (control->listener.fd >= 0 &&
         listen(control->listener.fd, BACKLOG) == 0 && lstat(aside, &control->made) == 0 &&
         rename(aside, control->path) == 0)
         return 0;

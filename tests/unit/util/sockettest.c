@@ -67,17 +67,23 @@ testConnect(void)
     g_autofree char *path = g_build_filename(dir, "s", NULL);
     struct sockaddr_un address;
     int clients[2] = { -1, -1 };
+    struct stat info;
+    mode_t mask;
     int listener;
 
     g_assert_cmpint(vmcSocketAddress(&address, path), ==, 0);
     g_assert_cmpint(vmcSocketConnect(&address, 0, 0), ==, -1);
     g_assert_cmpint(errno, ==, ENOENT);
 
-    listener = vmcSocketBind(&address, SOCK_NONBLOCK);
+    mask = umask(0077);
+    listener = vmcSocketBind(&address, SOCK_NONBLOCK, 0640);
     g_assert_cmpint(listener, >=, 0);
     g_assert_true(fcntl(listener, F_GETFD) & FD_CLOEXEC);
     g_assert_true(fcntl(listener, F_GETFL) & O_NONBLOCK);
-    g_assert_cmpint(vmcSocketBind(&address, 0), ==, -1);
+    g_assert_cmpint(stat(path, &info), ==, 0);
+    g_assert_cmphex(info.st_mode & 0777, ==, 0640);
+    g_assert_cmphex(umask(mask), ==, 0077);
+    g_assert_cmpint(vmcSocketBind(&address, 0, 0666), ==, -1);
     g_assert_cmpint(errno, ==, EADDRINUSE);
     g_assert_cmpint(vmcSocketConnect(&address, 0, 0), ==, -1);
     g_assert_cmpint(errno, ==, ECONNREFUSED);

@@ -23,6 +23,12 @@
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
+/*
+ * Who may reach a bound socket is decided by its folder. A umask would decide it too, and
+ * libvirt's, which QEMU's user has, lets nobody but that user's own group dial.
+ */
+#define SOCKET_MODE 0666
+
 /* How long a guest connection waits for room in a host program's backlog. */
 #define DIAL_SECONDS 120
 
@@ -207,7 +213,7 @@ generatePath(vmcSource *source)
 
     source->path = g_strdup_printf("%s/%s-%s-%u.sock", parent, name, source->def->address,
                                    source->def->port);
-    if (g_mkdir_with_parents(parent, 0770) < 0) {
+    if (g_mkdir_with_parents(parent, 0700) < 0) {
         vmcSourceReportError(source, errno, "cannot create the directory of");
         return -1;
     }
@@ -224,7 +230,7 @@ prepareBind(vmcSource *source)
     if ((!source->path && generatePath(source) < 0) ||
         vmcSocketAddress(&address, source->path) < 0 || removeStaleSocket(source, &address) < 0)
         return -1;
-    fd = vmcSocketBind(&address, SOCK_NONBLOCK);
+    fd = vmcSocketBind(&address, SOCK_NONBLOCK, SOCKET_MODE);
     if (fd < 0) {
         vmcSourceReportError(source, errno, "cannot bind to");
         return -1;
