@@ -275,6 +275,8 @@ execRelay(const vmcQemuArgv *plan, const char *relay, int fd)
     g_autofree char *number = g_strdup_printf("%d", fd);
     g_auto(GStrv) argv = vmcQemuArgvFormatRelay(plan, relay, number);
 
+    /* What the starter left open is not the relay's, whose AppArmor profile would log it. */
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     setInherited(fd, true);
     execv(relay, argv);
     fprintf(stderr, "qemu-vmchannel: cannot run '%s': %s\n", relay, g_strerror(errno));

@@ -357,6 +357,28 @@ testWithoutUserNet(const fixture *given)
     expectMentions(out, "user", false);
 }
 
+/* A played relay, which says what it was given: of its starter's descriptors, the link. */
+static void
+testRelayInherits(const fixture *given)
+{
+    g_autofree char *qemu = g_build_filename(given->dir, "qemu-system-played", NULL);
+    g_autofree char *relay = g_build_filename(given->dir, "vmchannel-relay", NULL);
+    g_autofree char *wrapper = vmcBuildPath("qemu-vmchannel");
+    g_autofree char *out = NULL, *err = NULL;
+
+    g_assert_true(g_file_set_contents(qemu, "#!/bin/sh\necho 'QEMU emulator version 7.2.0'\n", -1,
+                                      NULL));
+    chmod(qemu, 0700);
+    g_assert_true(g_file_set_contents(relay, "#!/bin/sh\nreadlink /proc/$$/fd/*\nexit 1\n", -1,
+                                      NULL));
+    chmod(relay, 0700);
+    g_assert_cmpint(runToEnd(&out, &err, "sh -c 'cp %s %s && exec 7</dev/zero &&"
+                             " exec %s/qemu-vmchannel %s -net none -vmchannel 600:null'",
+                             wrapper, given->dir, given->dir, qemu), ==, 1);
+    expectMentions(out, "socket:", true);
+    expectMentions(out, "/dev/zero", false);
+}
+
 static GBytes *
 commandLineOf(pid_t pid)
 {
@@ -508,6 +530,7 @@ main(int argc, char **argv)
         { "/emulator/unchanged/output", testOutputUnchanged },
         { "/emulator/unchanged/exec", testExecUnchanged },
         { "/emulator/without-user-network", testWithoutUserNet },
+        { "/emulator/relay-inherits", testRelayInherits },
         { "/emulator/failed-start/bind-path-in-use", testBindInUse },
         { "/emulator/failed-start/no-parent-directory", testNoParentDirectory },
         { "/emulator/failed-start/no-socket", testNoSocket },
