@@ -21,6 +21,7 @@
 #include "proxy/server.h"
 #include "proxy/wire/identity.h"
 #include "rpc/procedures.h"
+#include "util/apparmor.h"
 #include "util/error.h"
 #include "util/socket.h"
 #include "util/usage.h"
@@ -211,5 +212,6 @@ main(int argc, char **argv)
         puts("vmchannel-proxy " PACKAGE_VERSION);
         return EXIT_SUCCESS;
     }
+    vmcAppArmorSay();
     return run();
 }

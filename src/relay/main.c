@@ -37,6 +37,7 @@
 #include "relay/process/confine.h"
 #include "relay/pump/pump.h"
 #include "relay/worker/worker.h"
+#include "util/apparmor.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -167,6 +168,7 @@ start(const vmcRelayOptions *options)
     pid_t pid;
 
     signal(SIGPIPE, SIG_IGN);
+    vmcAppArmorSay();
     closeForeign(options->linkFd);
     if (pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
         vmcReportSystemError(errno, "cannot leave the foreground");

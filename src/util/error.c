@@ -30,6 +30,9 @@ static const struct {
     { VIR_ERR_AUTH_UNAVAILABLE, "authentication unavailable" },
 };
 
+/* What follows "Permission denied" where AppArmor has a say, or NULL. */
+static char *confinement;
+
 static void
 errorFree(vmcError *error)
 {
@@ -99,8 +102,22 @@ vmcErrorReportSystem(int domain, int errnum, const char *format, ...)
     detail = g_strdup_vprintf(format, args);
     va_end(args);
     errorTake(domain, VIR_ERR_SYSTEM_ERROR,
-             g_strdup_printf("%s: %s", detail, g_strerror(errnum)));
+             g_strdup_printf("%s: %s%s", detail, g_strerror(errnum),
+                             errnum == EACCES && confinement ? confinement : ""));
     errno = saved;
+}
+
+void
+vmcErrorConfined(const char *label)
+{
+    const char *mode = label ? strrchr(label, ' ') : NULL;
+
+    g_clear_pointer(&confinement, g_free);
+    if (!mode || !g_str_has_prefix(mode, " (enforce)"))
+        return;
+    confinement = g_strdup_printf(" (AppArmor's profile '%.*s' confines this process: what it"
+                                  " denies is allowed by a rule in /etc/apparmor.d/local/%.*s)",
+                                  (int)(mode - label), label, (int)(mode - label), label);
 }
 
 void

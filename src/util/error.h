@@ -35,6 +35,14 @@ typedef struct {
 #define vmcReportSystemError(errnum, ...) \
     vmcErrorReportSystem(VMC_FROM_THIS, errnum, __VA_ARGS__)
 
+/*
+ * vmcErrorConfined:
+ * From now on, in this process, a vmcReportSystemError() with EACCES also says that AppArmor
+ * may be the cause, when @label (as the kernel says it, see apparmor.h) is of a profile
+ * that is enforced. With NULL, or any other label, it does not. Before there are threads.
+ */
+void vmcErrorConfined(const char *label);
+
 /* What the macros call. */
 void vmcErrorReport(int domain, int code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);

@@ -370,11 +370,18 @@ testStartErrors(const char *dir)
         { "600:tcp:no-such-host.invalid:80,server,nowait", "no-such-host.invalid" },
         { "600:udp:127.0.0.1:9@192.0.2.1:9", "192.0.2.1:9" },
         { "600:/dev/pts", "/dev/pts" },
+        /* Not to root, whom no folder is closed to. */
+        { "600:unix:%s/link", "Permission denied" },
     };
+    gsize n = G_N_ELEMENTS(cases) - (geteuid() == 0);
     g_autofree char *plain = g_build_filename(dir, "plain", NULL);
+    g_autofree char *closed = g_build_filename(dir, "closed", NULL);
+    g_autofree char *link = g_build_filename(dir, "link", NULL);
 
     g_assert_true(g_file_set_contents(plain, "", 0, NULL));
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_assert_cmpint(mkdir(closed, 0), ==, 0);
+    g_assert_cmpint(symlink("closed/agent", link), ==, 0);
+    for (gsize i = 0; i < n; i++) {
         g_auto(GStrv) parts = g_strsplit(cases[i].value, "%s", 2);
         g_autofree char *value = g_strjoinv(dir, parts);
         g_autofree char *error = NULL;

@@ -47,6 +47,29 @@ testErrorMessage(void)
     g_assert_cmpstr(vmcErrorLast()->message, ==, "");
 }
 
+/* AppArmor's denial looks like one of the file's owner: who is confined says so. */
+static void
+testErrorConfined(void)
+{
+    static const char *const others[] = { NULL, "unconfined\n", "site (complain)\n", "" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
+        vmcErrorConfined("vmchannel-relay (enforce)\n");
+        vmcErrorConfined(others[i]);
+        vmcReportSystemError(EACCES, "cannot open '%s'", "/x");
+        g_assert_cmpstr(vmcErrorLast()->message, ==, "cannot open '/x': Permission denied");
+    }
+    vmcErrorConfined("vmchannel-relay (enforce)\n");
+    vmcReportSystemError(EACCES, "cannot open '%s'", "/x");
+    g_assert_cmpstr(vmcErrorLast()->message, ==,
+                    "cannot open '/x': Permission denied (AppArmor's profile 'vmchannel-relay'"
+                    " confines this process: what it denies is allowed by a rule in"
+                    " /etc/apparmor.d/local/vmchannel-relay)");
+    vmcReportSystemError(ENOENT, "cannot open '%s'", "/x");
+    g_assert_cmpstr(vmcErrorLast()->message, ==, "cannot open '/x': No such file or directory");
+    vmcErrorConfined(NULL);
+}
+
 /* A message is bounded, and stays a string of whole characters. */
 static void
 testErrorBound(void)
@@ -120,6 +143,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/util/enum/words", testEnumWords);
     g_test_add_func("/util/error/message", testErrorMessage);
+    g_test_add_func("/util/error/confined", testErrorConfined);
     g_test_add_func("/util/error/bound", testErrorBound);
     g_test_add_func("/util/error/per-thread", testErrorIsPerThread);
     g_test_add_func("/util/error/numbers", testErrorNumbers);

@@ -61,13 +61,16 @@ checkSocketOrAbsent(const vmcSource *source)
     if (stat(source->path, &st) == 0) {
         if (S_ISSOCK(st.st_mode))
             return 0;
-        vmcSourceReportError(source, ENOTSOCK, "source path");
+        errno = ENOTSOCK;
+    } else if (access(parent, X_OK) < 0) {
+        vmcReportSystemError(errno, "vmchannel %s:%u: cannot search '%s', the directory of '%s'",
+                             source->def->address, source->def->port, parent, source->path);
         return -1;
-    }
-    if (access(parent, X_OK) == 0)
+    } else if (errno != EACCES) {
         return 0;
-    vmcReportSystemError(errno, "vmchannel %s:%u: cannot search '%s', the directory of '%s'",
-                         source->def->address, source->def->port, parent, source->path);
+    }
+    /* No socket; or a link into a folder that is closed to us, or what AppArmor denies. */
+    vmcSourceReportError(source, errno, "source path");
     return -1;
 }
 
