@@ -12,11 +12,13 @@
 #include <libvirt/virterror.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,6 +132,28 @@ serveNext(int listener, const vmcSessionOptions *options)
     return pid > 0;
 }
 
+/* Tells systemd, if that started us and waits (sd_notify(3)), that clients may come. */
+static void
+notifyReady(void)
+{
+    static const char ready[] = "READY=1";
+    const char *path = g_getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address;
+    socklen_t len;
+    int fd;
+
+    if (!path || vmcSocketAddress(&address, path) < 0)
+        return;
+    len = offsetof(struct sockaddr_un, sun_path) + strlen(path);
+    /* An abstract address is written with this. */
+    if (path[0] == '@')
+        address.sun_path[0] = '\0';
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        sendto(fd, ready, strlen(ready), MSG_NOSIGNAL, (const struct sockaddr *)&address, len);
+    vmcFdClose(&fd);
+}
+
 int
 vmcServerListen(const char *path, const vmcSessionOptions *options)
 {
@@ -138,6 +162,7 @@ vmcServerListen(const char *path, const vmcSessionOptions *options)
 
     if (listener < 0)
         return -1;
+    notifyReady();
     if (!options->shared) {
         /* Nobody waits for the clients' processes. */
         signal(SIGCHLD, SIG_IGN);
