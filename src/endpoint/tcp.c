@@ -210,30 +210,43 @@ vmcTcpWantedWindow(const vmcEndpoint *ep, const vmcEndpointConn *conn)
     return (uint32_t)MIN(vmcTcpWindowLimit(conn), room);
 }
 
+static unsigned int
+windowScale(const vmcEndpointConn *conn, bool syn)
+{
+    return syn || conn->rcvScale < 0 ? 0 : WINDOW_SCALE;
+}
+
 /*
- * Moves the right edge as far as there is room, though not by small steps,
- * and returns the header's window field. When the edge stays, the field is
- * rounded up: rounding down takes back bytes that were promised, and happens
- * only where there is no room for the few more.
+ * The header's window field: as far as there is room, though not by small steps.
+ * When the right edge stays, the field is rounded up: rounding down takes back bytes
+ * that were promised, and happens only where there is no room for the few more.
  */
 static uint16_t
-advanceWindow(const vmcEndpoint *ep, vmcEndpointConn *conn, bool syn)
+windowField(const vmcEndpoint *ep, const vmcEndpointConn *conn, unsigned int scale)
 {
-    unsigned int scale = syn || conn->rcvScale < 0 ? 0 : WINDOW_SCALE;
     uint32_t step = MIN(conn->rcvMss, VMC_TCP_WINDOW_STEP / 2);
     uint32_t open = vmcTcpOpenWindow(conn);
     uint32_t above = (open + (1u << scale) - 1) >> scale << scale;
     uint32_t wanted = above;
-    uint32_t field;
 
     if (conn->attached && open + step <= vmcTcpWindowLimit(conn))
         wanted = vmcTcpWantedWindow(ep, conn);
     if (wanted < open + step)
         wanted = wanted >= above ? above : open;
-    field = MIN(wanted >> scale, 65535);
-    if (vmcTcpBefore(conn->rcvEdge, conn->rcvNxt + (field << scale)))
-        conn->rcvEdge = conn->rcvNxt + (field << scale);
-    return (uint16_t)field;
+    return (uint16_t)MIN(wanted >> scale, 65535);
+}
+
+/* The guest will have these words: a segment that did not go out has promised nothing. */
+static void
+acknowledged(vmcEndpointConn *conn, const vmcSegment *segment, unsigned int scale)
+{
+    uint32_t edge = segment->ack + ((uint32_t)segment->window << scale);
+
+    conn->ackDue = false;
+    conn->ackAt = VMC_TIME_NEVER;
+    conn->rcvAcked = segment->ack;
+    if (vmcTcpBefore(conn->rcvEdge, edge))
+        conn->rcvEdge = edge;
 }
 
 static void
@@ -263,12 +276,13 @@ bool
 vmcTcpSendSegment(vmcEndpoint *ep, vmcEndpointConn *conn, uint32_t seq, uint8_t flags, size_t len)
 {
     bool syn = (flags & VMC_TCP_SYN) != 0;
+    unsigned int scale = windowScale(conn, syn);
     vmcFrameAddress address;
     vmcSegment segment = {
         .seq = seq,
         .ack = conn->rcvNxt,
         .flags = flags | VMC_TCP_ACK,
-        .window = advanceWindow(ep, conn, syn),
+        .window = windowField(ep, conn, scale),
         .mss = syn ? (uint16_t)(ep->config.mtu - VMC_IP_LEN - VMC_TCP_LEN) : 0,
         .scale = syn && conn->rcvScale >= 0 ? WINDOW_SCALE : -1,
     };
@@ -276,9 +290,7 @@ vmcTcpSendSegment(vmcEndpoint *ep, vmcEndpointConn *conn, uint32_t seq, uint8_t 
     connAddress(ep, conn, &address);
     if (!sendFrame(ep, &address, &segment, len))
         return false;
-    conn->ackDue = false;
-    conn->ackAt = VMC_TIME_NEVER;
-    conn->rcvAcked = conn->rcvNxt;
+    acknowledged(conn, &segment, scale);
     return true;
 }
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "endpoint/tcp.h"
 #include "tests/lib/endpointrig.h"
 
 #define MSEC ((vmcTime)1000)
@@ -506,6 +507,43 @@ assertBounded(const sim *s)
     }
 }
 
+static bool
+isEmptyTo(const sim *s, bool toGuest)
+{
+    for (GList *item = s->flying; item; item = item->next) {
+        const simFrame *frame = item->data;
+
+        if (frame->toGuest == toGuest)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Once all that was sent has arrived, the guest knows how far it may send, but for what
+ * rounding took; and that it may, when the host side has room.
+ */
+static void
+assertWindowKnown(const sim *s)
+{
+    const simConfig *config = s->config;
+
+    if (config->lost + config->delayed + config->damaged > 0 || s->r->full ||
+        !isEmptyTo(s, true))
+        return;
+    for (guint i = 0; i < s->r->hosts->len; i++) {
+        const rigHost *host = g_ptr_array_index(s->r->hosts, i);
+        const simGuest *g = guestOf(s, host);
+        uint32_t known = g->isn + 1 + (uint32_t)(g->una + g->peerWindow);
+
+        if (!host->conn || !vmcTcpStates[host->conn->state].receives || isGhost(s, i))
+            continue;
+        g_assert_cmpint((int32_t)(host->conn->rcvEdge - known), <, 8);
+        if (host->room >= 65536 && host->shortfall == 0)
+            g_assert_cmpuint(g->peerWindow, >, 0);
+    }
+}
+
 /* Returns how many segments went either way. */
 static uint64_t
 simRun(const simConfig *config, uint32_t seed)
@@ -533,6 +571,7 @@ simRun(const simConfig *config, uint32_t seed)
         if (chance(&s, 20))
             sidesTurn(&s);
         launchSent(&s);
+        assertWindowKnown(&s);
         passTime(&s);
         assertBounded(&s);
         g_assert_cmpint(r->now, <, s.limit);
@@ -552,6 +591,7 @@ static const simConfig configs[] = {
     { "damaging", 0, 0, 0, 10, 0, 10, 1460, 7, 2, 200000, 200000, false },
     { "no-scale", 3, 3, 3, 0, 0, 30, 1460, -1, 2, 100000, 65535, false },
     { "stalling", 1, 1, 1, 0, 30, 80, 1460, 7, 3, 200000, 200000, false },
+    { "full-link", 0, 0, 0, 0, 60, 40, 1460, 7, 3, 200000, 200000, false },
     { "zero-window", 1, 1, 1, 0, 0, 90, 1460, 0, 3, 60000, 4000, false },
     { "tiny-window", 2, 2, 2, 0, 0, 10, 1460, 0, 3, 20000, 300, false },
     { "wrapping", 5, 3, 5, 0, 5, 20, 1460, 7, 1, 100000, 200000, true },

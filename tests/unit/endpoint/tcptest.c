@@ -876,6 +876,19 @@ static const struct {
       "< A seq=65537 len=1\n"
       "+ 5\n"
       "> A ack=65538\n" },
+    { "window-update-waits-for-the-link",
+      "< S mss=60000 ws=7\n"
+      "> SA win=65535\n"
+      "host room=0\n"
+      "< A win=1000\n"
+      "< A seq=1 len=60000\n"
+      "> A ack=60001 win=691\n"
+      "link full\n"
+      "host room=100000\n"
+      "= sink=60000 write=0\n"
+      "+ 1000\n"
+      "link writable\n"
+      "> A ack=60001 win=13064\n" },
     { "window-shrinks-by-less-than-its-unit",
       CONNECT
       "< A seq=1 len=1000\n"
