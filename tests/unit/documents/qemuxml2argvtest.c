@@ -3,7 +3,8 @@
  * Golden command lines of qemu-vmchannel: for each NAME.args, which is what
  * libvirt runs, NAME.exec.args is what QEMU is exec'd with and NAME.relay.args
  * what the relay is started with; or NAME.exec.err is the error. Descriptors are
- * the word LINK. Needs neither libvirt nor QEMU.
+ * the word LINK. newest/ has the same of the newest libvirt and QEMU, where the
+ * relay's and the error must be no others. Needs neither libvirt nor QEMU.
  */
 #include <config.h>
 
@@ -14,12 +15,13 @@
 #include "util/error.h"
 
 #define DATA "qemuxml2argvdata"
+#define NEWEST DATA "/newest"
 #define EMULATOR_PREFIX "EMULATORDIR"
 
 static char *
-dataPath(const char *name, const char *suffix)
+dataPath(const char *folder, const char *name, const char *suffix)
 {
-    g_autofree char *file = g_strconcat(DATA "/", name, suffix, NULL);
+    g_autofree char *file = g_strconcat(folder, "/", name, suffix, NULL);
 
     return testPath(file);
 }
@@ -68,31 +70,44 @@ plan(outcome *out, char **emulator)
 }
 
 static void
-compare(const char *name, const char *suffix, const char *actual)
+compare(const char *folder, const char *name, const char *suffix, const char *actual)
 {
-    g_autofree char *path = dataPath(name, suffix);
+    g_autofree char *path = dataPath(folder, name, suffix);
 
     testCompareFile(actual, path);
 }
 
+/* One of libvirt's command lines, @text. */
 static void
-testCase(gconstpointer data)
+testLine(const char *folder, const char *name, char *text)
 {
-    const char *name = data;
-    g_autofree char *path = dataPath(name, ".args");
-    g_autofree char *text = testRead(path);
     g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
     char **emulator = findEmulator(lines);
     outcome out = { 0 };
 
     g_assert_nonnull(*emulator);
     plan(&out, emulator);
-    compare(name, ".exec.args", out.exec);
-    compare(name, ".relay.args", out.relay);
-    compare(name, ".exec.err", out.error);
+    compare(folder, name, ".exec.args", out.exec);
+    compare(DATA, name, ".relay.args", out.relay);
+    compare(DATA, name, ".exec.err", out.error);
     g_free(out.exec);
     g_free(out.relay);
     g_free(out.error);
+}
+
+static void
+testCase(gconstpointer data)
+{
+    const char *name = data;
+    const char *folders[] = { DATA, NEWEST };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *path = dataPath(folders[i], name, ".args");
+        g_autofree char *text = testRead(path);
+
+        if (text)
+            testLine(folders[i], name, text);
+    }
 }
 
 int
