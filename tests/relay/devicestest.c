@@ -302,6 +302,51 @@ testStdio(const char *dir)
     }
 }
 
+/* The pump of a channel whose host sides have no poll (a file, /dev/null) and that fail. */
+static void
+testNoPoll(const char *dir)
+{
+    static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full" };
+    g_autofree char *path = g_build_filename(dir, "out", NULL);
+    int saved[2] = { dup(0), dup(1) }, in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int out = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    vmcLinkConn *conn;
+    pid_t pump;
+
+    fflush(stdout);
+    dup2(in, 0);
+    dup2(out, 1);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:stdio");
+    dup2(saved[0], 0);
+    dup2(saved[1], 1);
+    close(saved[0]);
+    close(saved[1]);
+    pump = vmcLinkGuestPid(guest, "vmch-pump");
+    conn = vmcLinkConnect(guest, 600);
+    g_assert_true(vmcLinkWaitEnd(conn));
+    vmcLinkSendText(conn, "to a file");
+    g_free(hostFileOf(path, strlen("to a file")));
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-pump"), ==, pump);
+    for (gsize i = 0; i < G_N_ELEMENTS(devices); i++) {
+        g_clear_pointer(&guest, vmcLinkGuestFree);
+        guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:%s", devices[i]);
+        pump = vmcLinkGuestPid(guest, "vmch-pump");
+        conn = vmcLinkConnect(guest, 600);
+        vmcLinkPush(conn, "some bytes", 10);
+        while (vmcLinkTurn(guest, 200) && conn->received->len < 100000)
+            continue;
+        g_test_message("%s: %zu bytes came", devices[i], conn->received->len);
+        vmcLinkReset(conn);
+        do
+            conn = vmcLinkConnect(guest, 600);
+        while (conn->refused);
+        g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-pump"), ==, pump);
+    }
+    close(in);
+    close(out);
+}
+
 static void
 testNull(const char *dir)
 {
@@ -407,6 +452,7 @@ main(int argc, char **argv)
         { "/relay/pty-that-nobody-reads", testPtyFlood },
         { "/relay/dev", testDev },
         { "/relay/stdio", testStdio },
+        { "/relay/no-poll", testNoPoll },
         { "/relay/null", testNull },
         { "/relay/log", testLog },
         { "/relay/start-errors", testStartErrors },

@@ -13,6 +13,7 @@ int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES]);
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
@@ -32,6 +33,14 @@ static void
 tryOpen(void)
 {
     open("/tmp/" TRAPDOOR_FILE, O_WRONLY | O_CREAT, 0600);
+}
+
+/* What fails in a confined process may be reported, though nobody hears it. */
+static void
+tryReport(void)
+{
+    setlocale(LC_ALL, "C.UTF-8");
+    vmcReportSystemError(EPERM, "an error of a confined process");
 }
 
 static void
@@ -241,6 +250,7 @@ static const struct {
     void (*run)(void);
 } rows[] = {
     { "open", tryOpen },
+    { "report", tryReport },
     { "socket", trySocket },
     { "connect", tryConnect },
     { "execve", tryExecve },

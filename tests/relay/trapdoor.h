@@ -7,9 +7,14 @@
 /* Under /tmp: there only if one of them came through. */
 #define TRAPDOOR_FILE "vmchannel-trapdoor"
 
+/* They bring nothing, and the worker lives on. */
+#define TRAPDOOR_REFUSED {                                              \
+    TRAPDOOR_PREFIX "open",                                             \
+    TRAPDOOR_PREFIX "report",                                           \
+}
+
 /* Each of them must be the worker's last. */
 #define TRAPDOOR_COMMANDS {                                             \
-    TRAPDOOR_PREFIX "open",                                             \
     TRAPDOOR_PREFIX "socket",                                           \
     TRAPDOOR_PREFIX "connect",                                          \
     TRAPDOOR_PREFIX "execve",                                           \

@@ -77,6 +77,21 @@ testTrapdoor(gconstpointer command)
     vmcTempDirRemove(dir);
 }
 
+/* What looks for a file finds none, and goes on. */
+static void
+testTrapdoorRefused(gconstpointer command)
+{
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, TRAPDOOR, "--vmchannel 600:null");
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    g_autofree char *touched = g_build_filename("/tmp", TRAPDOOR_FILE, NULL);
+
+    unlink(touched);
+    vmcLinkFrame(guest, command, strlen(command));
+    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+    g_assert_false(g_file_test(touched, G_FILE_TEST_EXISTS));
+}
+
 /* It would be no test if the trapdoor did not open. */
 static void
 testTrapdoorOpens(void)
@@ -335,6 +350,7 @@ int
 main(int argc, char **argv)
 {
     static const char *const commands[] = TRAPDOOR_COMMANDS;
+    static const char *const refused[] = TRAPDOOR_REFUSED;
 
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
@@ -347,6 +363,12 @@ main(int argc, char **argv)
     g_test_add_func("/relay/qemu-killed", testQemuKilled);
     g_test_add_func("/relay/pump/killed", testPumpKilled);
     g_test_add_func("/relay/trapdoor/opens", testTrapdoorOpens);
+    for (gsize i = 0; i < G_N_ELEMENTS(refused); i++) {
+        g_autofree char *path = g_strconcat("/relay/trapdoor/",
+                                            refused[i] + strlen(TRAPDOOR_PREFIX), NULL);
+
+        g_test_add_data_func(path, refused[i], testTrapdoorRefused);
+    }
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
         g_autofree char *path = g_strconcat("/relay/trapdoor/",
                                             commands[i] + strlen(TRAPDOOR_PREFIX), NULL);

@@ -294,12 +294,11 @@ watchSignals(vmcBroker *broker)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0) {
-        vmcReportSystemError(errno, "cannot watch signals");
-        return -1;
-    }
     broker->signals = (vmcWatch){ fd, stopServing, broker };
-    return vmcLoopAdd(broker->loop, &broker->signals, EPOLLIN);
+    if (fd >= 0 && vmcLoopAdd(broker->loop, &broker->signals, EPOLLIN) == 0)
+        return 0;
+    vmcReportSystemError(errno, "cannot watch signals");
+    return -1;
 }
 
 /* The worker reads the link. The broker only watches for its end, which needs no reading. */
@@ -311,7 +310,10 @@ watchLink(vmcBroker *broker)
     if (vmcLinkCheck(fd) < 0)
         return -1;
     broker->link = (vmcWatch){ fd, stopServing, broker };
-    return vmcLoopAdd(broker->loop, &broker->link, 0);
+    if (vmcLoopAdd(broker->loop, &broker->link, 0) == 0)
+        return 0;
+    vmcReportSystemError(errno, "cannot watch the link");
+    return -1;
 }
 
 /* The worker inherits the limit, and needs a descriptor for each connection. */
@@ -406,8 +408,10 @@ vmcBrokerReady(vmcBroker *broker)
     int64_t end = g_get_monotonic_time() + READY_MS * G_TIME_SPAN_MILLISECOND;
 
     while (!isReady(broker) && vmcSupervisedRuns(broker->worker) && g_get_monotonic_time() < end) {
-        if (vmcLoopTurn(broker->loop, MAX(end - g_get_monotonic_time(), 0)) < 0)
+        if (vmcLoopTurn(broker->loop, MAX(end - g_get_monotonic_time(), 0)) < 0) {
+            vmcReportSystemError(errno, "cannot wait for events");
             return 0;
+        }
     }
     if (isReady(broker))
         return vmcSupervisedLayers(broker->worker);

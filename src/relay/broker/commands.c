@@ -166,6 +166,7 @@ startCapture(void *opaque, int *fd)
     shutdown(pair[0], SHUT_RD);
     commands->capture = (vmcWatch){ pair[0], captureEnded, commands };
     if (vmcLoopAdd(commands->loop, &commands->capture, 0) < 0) {
+        vmcReportSystemError(errno, "cannot capture");
         vmcFdClose(&commands->capture.fd);
         close(pair[1]);
         return NULL;

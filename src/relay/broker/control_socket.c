@@ -290,7 +290,10 @@ prepare(vmcControlSocket *control, const char *name)
         return -1;
     control->listener.ready = listenerReady;
     control->listener.opaque = control;
-    return vmcLoopAdd(control->loop, &control->listener, EPOLLIN | EPOLLET);
+    if (vmcLoopAdd(control->loop, &control->listener, EPOLLIN | EPOLLET) == 0)
+        return 0;
+    vmcReportSystemError(errno, "no control socket '%s'", control->path);
+    return -1;
 }
 
 vmcControlSocket *

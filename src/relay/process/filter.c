@@ -9,6 +9,7 @@
 
 #include "relay/process/filter.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
@@ -86,6 +87,17 @@ static const filterCall pump[] = {
     { SCMP_SYS(epoll_pwait), { { 0 } } },
 };
 
+/*
+ * What the C library calls to look for a file, the texts of errors among them, and can do
+ * without: an answer instead of death.
+ */
+static const int refused[] = {
+    SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(creat),
+    SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx),
+    SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
+    SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+};
+
 /* What each process may call beside @always. */
 static const struct {
     const filterCall *calls;
@@ -112,6 +124,16 @@ allow(scmp_filter_ctx filter, const filterCall *calls, size_t n)
     return true;
 }
 
+static bool
+refuse(scmp_filter_ctx filter)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(refused); i++) {
+        if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), refused[i], 0) < 0)
+            return false;
+    }
+    return true;
+}
+
 /* A new filter is for this machine's architecture. */
 static bool
 chooseArch(scmp_filter_ctx filter, uint32_t arch)
@@ -129,7 +151,7 @@ vmcFilterExport(vmcFilterProcess process, uint32_t arch, int fd)
     bool ok = filter && chooseArch(filter, arch) &&
         seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0 &&
         allow(filter, always, G_N_ELEMENTS(always)) &&
-        allow(filter, own[process].calls, own[process].n) &&
+        allow(filter, own[process].calls, own[process].n) && refuse(filter) &&
         seccomp_export_bpf(filter, fd) == 0;
 
     seccomp_release(filter);

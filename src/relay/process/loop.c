@@ -50,11 +50,7 @@ loopControl(vmcLoop *loop, int operation, vmcWatch *watch, uint32_t events)
 {
     struct epoll_event event = { .events = events, .data.ptr = watch };
 
-    if (epoll_ctl(loop->epoll, operation, watch->fd, &event) < 0) {
-        vmcReportSystemError(errno, "cannot watch descriptor %d", watch->fd);
-        return -1;
-    }
-    return 0;
+    return epoll_ctl(loop->epoll, operation, watch->fd, &event);
 }
 
 int
@@ -99,10 +95,8 @@ vmcLoopTurn(vmcLoop *loop, int64_t timeoutUs)
     struct epoll_event events[EVENTS_A_TURN];
     int n = epoll_wait(loop->epoll, events, EVENTS_A_TURN, timeoutMs(timeoutUs));
 
-    if (n < 0 && errno != EINTR) {
-        vmcReportSystemError(errno, "cannot wait for events");
+    if (n < 0 && errno != EINTR)
         return -1;
-    }
     for (int i = 0; i < n; i++) {
         vmcWatch *watch = events[i].data.ptr;
 

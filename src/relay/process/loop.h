@@ -25,7 +25,10 @@ typedef struct {
 vmcLoop *vmcLoopNew(void);
 void vmcLoopFree(vmcLoop *loop);
 
-/* Each returns 0, or -1 with an error. @events as for epoll_ctl(). */
+/*
+ * Each returns 0, or -1 with errno, and no error report: confined processes have no use
+ * for its text, and its making looks for files. @events as for epoll_ctl().
+ */
 int vmcLoopAdd(vmcLoop *loop, vmcWatch *watch, uint32_t events);
 int vmcLoopChange(vmcLoop *loop, vmcWatch *watch, uint32_t events);
 
@@ -38,6 +41,6 @@ void vmcLoopDefer(vmcLoop *loop, void *data);
 /*
  * vmcLoopTurn:
  * Waits at most @timeoutUs microseconds (for ever if negative) and calls the
- * functions of what is ready. Returns how many events there were, or -1 with an error.
+ * functions of what is ready. Returns how many events there were, or -1 with errno.
  */
 int vmcLoopTurn(vmcLoop *loop, int64_t timeoutUs);

@@ -4,6 +4,7 @@
 
 #include "relay/process/supervised.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,6 +13,9 @@
 
 #include "relay/process/child.h"
 #include "relay/process/mailbox.h"
+#include "util/error.h"
+
+#define VMC_FROM_THIS VIR_FROM_NONE
 
 /* Messages taken before anything else gets its turn. */
 #define MESSAGES_A_TURN 64
@@ -166,6 +170,7 @@ vmcSupervisedStart(vmcSupervised *child)
     run->endWatch = (vmcWatch){ run->process.pidfd, processEnded, child };
     if (vmcLoopAdd(child->loop, &run->mailboxWatch, EPOLLIN) < 0 ||
         vmcLoopAdd(child->loop, &run->endWatch, EPOLLIN) < 0) {
+        vmcReportSystemError(errno, "cannot watch a process");
         end(child, true);
         return -1;
     }

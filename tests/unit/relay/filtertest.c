@@ -3,11 +3,13 @@
  * The filters of the confined processes, for each architecture that configure
  * accepts, whichever this is: libseccomp makes the filter, and a small interpreter
  * of the kernel's instructions runs it. filterdata/ARCHITECTURE-PROCESS is the list
- * of all calls that it may allow, and filterdata/libc which calls the C library
+ * of all calls that it may allow or refuse (all others are the process's death), and
+ * filterdata/libc which calls the C library
  * makes of the functions that the processes use.
  */
 #include <config.h>
 
+#include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
 #include <linux/filter.h>
@@ -31,11 +33,15 @@ enum {
     X32 = 0x40000000,           /* the bit of x86-64's calls with 32-bit pointers */
 };
 
+/* What the filter answers to a call that a list says is "refused". */
+#define REFUSED ((uint32_t)SECCOMP_RET_ERRNO | EACCES)
+
 static const char *const processes[VMC_FILTER_LAST] = { "worker", "pump" };
 
 /* A line of a list: a call, and what its arguments have to be. */
 typedef struct {
     int call;
+    uint32_t answer;            /* SECCOMP_RET_ALLOW, REFUSED */
     unsigned int n;
     struct {
         unsigned int arg;
@@ -111,18 +117,13 @@ runFilter(const filterCase *test, const struct seccomp_data *data)
     g_error("the filter has no end");
 }
 
-static bool
-isAllowed(const filterCase *test, uint32_t arch, int call, const uint64_t args[ARGS])
+static uint32_t
+answerTo(const filterCase *test, uint32_t arch, int call, const uint64_t args[ARGS])
 {
     struct seccomp_data data = { .nr = call, .arch = arch };
-    uint32_t answer;
 
     memcpy(data.args, args, sizeof(data.args));
-    answer = runFilter(test, &data);
-    if (answer == SECCOMP_RET_ALLOW)
-        return true;
-    g_assert_cmphex(answer, ==, SECCOMP_RET_KILL_PROCESS);
-    return false;
+    return runFilter(test, &data);
 }
 
 static uint64_t
@@ -149,43 +150,47 @@ holds(const allowedCall *allowed, const uint64_t args[ARGS])
 }
 
 /* What the list says of it. */
-static bool
-isListed(const filterCase *test, int call, const uint64_t args[ARGS])
+static uint32_t
+listedAnswer(const filterCase *test, int call, const uint64_t args[ARGS])
 {
     for (unsigned int i = 0; i < test->allowed->len; i++) {
         const allowedCall *allowed = &g_array_index(test->allowed, allowedCall, i);
 
         if (allowed->call == call && holds(allowed, args))
-            return true;
+            return allowed->answer;
     }
-    return false;
+    return SECCOMP_RET_KILL_PROCESS;
 }
 
 static void
 checkCall(const filterCase *test, int call, const uint64_t args[ARGS])
 {
-    bool allowed = isAllowed(test, test->arch, call, args);
+    uint32_t answer = answerTo(test, test->arch, call, args);
+    uint32_t listed = listedAnswer(test, call, args);
     g_autofree char *name = NULL;
 
-    if (allowed == isListed(test, call, args))
+    if (answer == listed)
         return;
     name = seccomp_syscall_resolve_num_arch(test->arch, call);
     g_test_message("%s(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64
-                   ", 0x%" PRIx64 ") is %s by the filter, against the list", name, args[0],
-                   args[1], args[2], args[3], args[4], args[5], allowed ? "allowed" : "refused");
+                   ", 0x%" PRIx64 "): the filter answers 0x%x, the list 0x%x", name, args[0],
+                   args[1], args[2], args[3], args[4], args[5], answer, listed);
     g_test_fail();
 }
 
-/* "mmap", or "mmap 2&0x4=0x0": argument, mask, value. */
+/* "mmap", or "mmap 2&0x4=0x0": argument, mask, value; or "open refused". */
 static void
 parseAllowed(filterCase *test, const char *line)
 {
     g_auto(GStrv) words = g_strsplit(line, " ", 0);
-    allowedCall allowed = { .call = seccomp_syscall_resolve_name_arch(test->arch, words[0]) };
+    allowedCall allowed = { .call = seccomp_syscall_resolve_name_arch(test->arch, words[0]),
+                            .answer = SECCOMP_RET_ALLOW };
 
     if (allowed.call < 0)
         g_error("%s has no system call '%s'", test->name, words[0]);
-    for (size_t i = 1; words[i]; i++) {
+    if (g_strcmp0(words[1], "refused") == 0)
+        allowed.answer = REFUSED;
+    for (size_t i = 1; words[i] && allowed.answer == SECCOMP_RET_ALLOW; i++) {
         char *end;
 
         g_assert_cmpuint(allowed.n, <, CONDITIONS);
@@ -303,10 +308,12 @@ checkOtherArchs(const filterCase *test)
 
     for (int call = 0; call < CALLS_MAX; call++) {
         for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
-            g_assert_true(others[i] == test->arch || !isAllowed(test, others[i], call, args));
-        g_assert_false(isAllowed(test, test->arch, call | X32, args));
+            g_assert_true(others[i] == test->arch ||
+                          answerTo(test, others[i], call, args) == SECCOMP_RET_KILL_PROCESS);
+        g_assert_cmphex(answerTo(test, test->arch, call | X32, args), ==,
+                        SECCOMP_RET_KILL_PROCESS);
     }
-    g_assert_false(isAllowed(test, test->arch, -1, args));
+    g_assert_cmphex(answerTo(test, test->arch, -1, args), ==, SECCOMP_RET_KILL_PROCESS);
 }
 
 static void
@@ -329,7 +336,9 @@ isCallListed(const filterCase *test, const char *name)
     int call = seccomp_syscall_resolve_name_arch(test->arch, name);
 
     for (unsigned int i = 0; i < test->allowed->len; i++) {
-        if (g_array_index(test->allowed, allowedCall, i).call == call)
+        const allowedCall *allowed = &g_array_index(test->allowed, allowedCall, i);
+
+        if (allowed->call == call && allowed->answer == SECCOMP_RET_ALLOW)
             return true;
     }
     return false;
