@@ -9,7 +9,7 @@
 #include "relay/process/link.c"
 #undef vmcLinkReceive
 
-int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES]);
+int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES], bool hungUp);
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -286,9 +286,9 @@ isCommand(const char *frame, size_t len, const char *command)
 }
 
 int
-vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES])
+vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES], bool hungUp)
 {
-    int n = vmcLinkReceivePlain(fd, frames);
+    int n = vmcLinkReceivePlain(fd, frames, hungUp);
 
     for (int i = 0; i < n; i++) {
         for (size_t j = 0; j < sizeof(rows) / sizeof(rows[0]); j++) {

@@ -286,6 +286,55 @@ testBackOff(void)
     g_assert_true(vmcLinkConnect(guest, 600)->connected);
 }
 
+/* A packet of no length is one frame that nobody needs. */
+static void
+testEmptyPacket(void)
+{
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:null");
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+
+    for (int i = 0; i < 3; i++)
+        vmcLinkFrame(guest, "", 0);
+    vmcLinkSendText(conn, "still there");
+    g_assert_cmpuint(conn->sndUna, ==, conn->sndNxt);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+}
+
+/* Connections go on while a broker that is stopped hears nothing of new ones. */
+static void
+testBrokerBusy(void)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path), host;
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s"
+                                                      " --vmchannel 601:null", path);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+
+    host = hostAccept(listener);
+    vmcProcessKill(broker, SIGSTOP);
+    for (int i = 0; i < 4000; i++) {
+        vmcLinkReset(vmcLinkDial(guest, 601));
+        while (vmcLinkTurn(guest, 0))
+            continue;
+    }
+    vmcLinkSendText(conn, "meanwhile");
+    g_assert_cmpuint(conn->sndUna, ==, conn->sndNxt);
+    hostHears(host, "meanwhile");
+    vmcProcessKill(broker, SIGCONT);
+    do
+        conn = vmcLinkConnect(guest, 601);
+    while (conn->refused);      /* it has not read all yet */
+    g_assert_true(conn->connected);
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-worker"), ==, worker);
+    close(host);
+    close(listener);
+    vmcTempDirRemove(dir);
+}
+
 /* The worker and the pump end with it; the guest's frames go nowhere. */
 static void
 testBrokerKilled(void)
@@ -359,6 +408,8 @@ main(int argc, char **argv)
     g_test_add_func("/relay/worker/killed", testWorkerKilled);
     g_test_add_func("/relay/worker/killed-with-1000", testWorkerKilledWithMany);
     g_test_add_func("/relay/worker/backs-off", testBackOff);
+    g_test_add_func("/relay/worker/empty-packet", testEmptyPacket);
+    g_test_add_func("/relay/broker/busy", testBrokerBusy);
     g_test_add_func("/relay/broker/killed", testBrokerKilled);
     g_test_add_func("/relay/qemu-killed", testQemuKilled);
     g_test_add_func("/relay/pump/killed", testPumpKilled);

@@ -32,11 +32,12 @@ vmcLinkCheck(int fd)
 }
 
 int
-vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES])
+vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES], bool hungUp)
 {
     struct mmsghdr packets[VMC_LINK_FRAMES] = { 0 };
     struct iovec iov[VMC_LINK_FRAMES];
-    int n, count = 0;
+    size_t bytes = 0;
+    int n;
 
     for (int i = 0; i < VMC_LINK_FRAMES; i++) {
         iov[i] = (struct iovec){ frames[i].bytes, sizeof(frames[i].bytes) };
@@ -48,10 +49,12 @@ vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES])
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN ? 0 : -1;
-    /* At the end of file come packets of no length. */
-    for (; count < n && packets[count].msg_len > 0; count++)
-        frames[count].len = packets[count].msg_len;
-    return count > 0 ? count : -1;
+    for (int i = 0; i < n; i++) {
+        frames[i].len = packets[i].msg_len;
+        bytes += frames[i].len;
+    }
+    /* At the end of file come packets of no length, for ever. */
+    return hungUp && bytes == 0 ? -1 : n;
 }
 
 bool

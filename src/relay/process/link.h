@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The link to QEMU: one end of an AF_UNIX SOCK_SEQPACKET pair, one ethernet
- * frame a packet. EAGAIN is backpressure, end of file is QEMU's death.
+ * frame a packet. EAGAIN is backpressure, hanging up is QEMU's death.
  */
 #pragma once
 
@@ -26,9 +26,10 @@ typedef struct {
 /*
  * vmcLinkReceive: takes the next frames. Returns how many, fewer than
  * VMC_LINK_FRAMES when no more wait, or -1 when QEMU is gone and all that it
- * had sent is taken.
+ * had sent is taken. @hungUp: an event has said that QEMU is gone, without which
+ * a packet of no length is a frame of no length.
  */
-int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES]);
+int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES], bool hungUp);
 
 /*
  * vmcLinkSend: returns whether the link, which must be non-blocking, took the

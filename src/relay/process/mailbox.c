@@ -45,12 +45,26 @@ vmcMailboxClose(vmcMailbox *mailbox)
     vmcFdClose(&mailbox->fd);
 }
 
+/* As send(), and without descriptors no other call: a worker has none. */
+static ssize_t
+sendOnce(int fd, const queuedMessage *queued)
+{
+    ssize_t n;
+
+    if (queued->nfds > 0)
+        return vmcSocketSend(fd, &queued->message, sizeof(queued->message), queued->fds,
+                             queued->nfds);
+    do
+        n = send(fd, &queued->message, sizeof(queued->message), MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 /* Returns false when there is no room. When the reader is gone the message is lost. */
 static bool
 sendMessage(int fd, const queuedMessage *queued)
 {
-    return vmcSocketSend(fd, &queued->message, sizeof(queued->message), queued->fds,
-                         queued->nfds) >= 0 ||
+    return sendOnce(fd, queued) >= 0 ||
         (errno != EAGAIN && errno != ETOOMANYREFS && errno != ENOBUFS);
 }
 

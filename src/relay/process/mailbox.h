@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One end of the socket between the broker and another process of the relay.
- * The broker never waits for the other side: what does not fit is queued. The
- * others may wait for the broker, and pass no descriptors.
+ * Broker and worker never wait for the other side: what does not fit is queued. Only
+ * the broker passes descriptors.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include "relay/process/ipc.h"
 
-/* The broker's end. */
+/* An end that does not wait. */
 typedef struct {
     int fd;                     /* -1: closed */
     GQueue waiting;             /* of messages that the socket has no room for */
@@ -28,7 +28,7 @@ bool vmcMailboxPost(vmcMailbox *mailbox, const vmcIpcMessage *message, const int
                     unsigned int nfds);
 bool vmcMailboxFlush(vmcMailbox *mailbox);
 
-/* vmcMailboxTell: the other processes' way; waits for room. */
+/* vmcMailboxTell: what a process says once, at its start; waits for room. */
 void vmcMailboxTell(int fd, const vmcIpcMessage *message);
 
 /*

@@ -26,7 +26,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "relay/process/mailbox.h"
 #include "relay/worker/sndbuf.h"
 #include "util/fd.h"
 
@@ -35,6 +34,12 @@
  * gives twice that for its own overhead, where net.core.wmem_max lets it.
  */
 #define SEND_BUFFER (256 * 1024)
+
+/*
+ * Messages that a broker which is busy may leave unread before guests are refused: two
+ * for each connection that there may be.
+ */
+#define UNREAD_MAX (2 * VMC_ENDPOINT_MAX_CONNS)
 
 /* What a null takes at once. */
 #define NULL_ROOM 65536
@@ -443,9 +448,12 @@ vmcHostOpen(void *opaque G_GNUC_UNUSED, void *data, vmcEndpointConn *conn,
 {
     const vmcHostChannel *channel = data;
     vmcHosts *hosts = channel->hosts;
-    vmcHost *host = g_new0(vmcHost, 1);
     vmcIpcMessage question = { .type = VMC_IPC_WORKER_OPEN, .channel = channel->number };
+    vmcHost *host;
 
+    if (hosts->mailbox->waiting.length >= UNREAD_MAX)
+        return VMC_ENDPOINT_OPEN_REFUSED;
+    host = g_new0(vmcHost, 1);
     host->owner = hosts;
     host->counters = channel->counters;
     host->conn = conn;
@@ -456,7 +464,7 @@ vmcHostOpen(void *opaque G_GNUC_UNUSED, void *data, vmcEndpointConn *conn,
     question.id = host->id;
     vmcIpcSetTuple(&question, tuple);
     memcpy(question.mac, vmcEndpointConnMac(conn), sizeof(question.mac));
-    vmcMailboxTell(hosts->mailbox, &question);
+    vmcMailboxPost(hosts->mailbox, &question, NULL, 0);
     return VMC_ENDPOINT_OPEN_WAIT;
 }
 
@@ -521,6 +529,6 @@ vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
     vmcFdClose(&host->watch.fd);
     vmcInflightDrop(&host->inflight, &hosts->inflightPool, host->inflight.len);
     g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));
-    vmcMailboxTell(hosts->mailbox, &closed);
+    vmcMailboxPost(hosts->mailbox, &closed, NULL, 0);
     vmcLoopDefer(hosts->loop, host);
 }

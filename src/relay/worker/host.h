@@ -12,6 +12,7 @@
 #include "relay/process/counters.h"
 #include "relay/process/ipc.h"
 #include "relay/process/loop.h"
+#include "relay/process/mailbox.h"
 #include "relay/worker/inflight.h"
 
 typedef struct _vmcHost vmcHost;
@@ -21,7 +22,7 @@ typedef struct {
     vmcLoop *loop;
     vmcEndpoint *endpoint;
     vmcTime (*now)(void);
-    int mailbox;                /* to the broker */
+    vmcMailbox *mailbox;        /* to the broker */
     GHashTable *hosts;          /* id → vmcHost, from the open to the close */
     uint32_t lastId;
     vmcInflightPool inflightPool; /* memory for what is on its way to the guest */

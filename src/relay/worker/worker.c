@@ -27,6 +27,11 @@
 #include "relay/worker/capture.h"
 #include "relay/worker/host.h"
 
+#define LINK_EVENTS (EPOLLIN | EPOLLRDHUP)
+
+/* QEMU has closed its end; frames that it had sent may still be there. */
+#define LINK_END (EPOLLRDHUP | EPOLLHUP | EPOLLERR)
+
 /* How often frames are taken from the link before anything else gets its turn. */
 #define TAKES_A_TURN 32
 
@@ -60,7 +65,9 @@ typedef struct {
     vmcLoop *loop;
     vmcHosts hosts;
     vmcWatch link;
-    vmcWatch mailbox;
+    vmcMailbox mailbox;
+    vmcWatch mailboxWatch;
+    bool mailboxFull;           /* the broker has left many messages unread */
     vmcEndpointConfig config;
     vmcEndpoint *endpoint;      /* NULL: NETWORK has not come yet */
     GHashTable *channels;       /* number → vmcHostChannel */
@@ -97,7 +104,7 @@ sendFrame(void *opaque, const struct iovec *iov, int niov)
         return true;
     }
     if (!worker->linkFull)
-        vmcLoopChange(worker->loop, &worker->link, EPOLLIN | EPOLLOUT);
+        vmcLoopChange(worker->loop, &worker->link, LINK_EVENTS | EPOLLOUT);
     worker->linkFull = true;
     return false;
 }
@@ -129,10 +136,10 @@ readChannelMessages(workerProcess *worker)
 
 /* Returns whether more may wait. */
 static bool
-takeFrames(workerProcess *worker)
+takeFrames(workerProcess *worker, bool hungUp)
 {
     static vmcLinkFrame frames[VMC_LINK_FRAMES];
-    int n = vmcLinkReceive(worker->link.fd, frames);
+    int n = vmcLinkReceive(worker->link.fd, frames, hungUp);
 
     if (n < 0)
         worker->over = true;
@@ -146,9 +153,9 @@ takeFrames(workerProcess *worker)
 }
 
 static void
-receiveFrames(workerProcess *worker)
+receiveFrames(workerProcess *worker, bool hungUp)
 {
-    for (int i = 0; i < TAKES_A_TURN && takeFrames(worker); i++)
+    for (int i = 0; i < TAKES_A_TURN && takeFrames(worker, hungUp); i++)
         continue;
 }
 
@@ -159,11 +166,11 @@ linkReady(void *opaque, uint32_t events)
 
     if (events & EPOLLOUT) {
         worker->linkFull = false;
-        vmcLoopChange(worker->loop, &worker->link, EPOLLIN);
+        vmcLoopChange(worker->loop, &worker->link, LINK_EVENTS);
         vmcEndpointLinkWritable(worker->endpoint, now());
     }
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        receiveFrames(worker);
+    if (events & (EPOLLIN | LINK_END))
+        receiveFrames(worker, events & LINK_END);
 }
 
 /* Whether each has had all its probes. A round counts when the guest has read it. */
@@ -176,7 +183,7 @@ isProbed(workerProcess *worker)
     if (worker->probes < PROBES)
         return false;
     g_array_set_size(worker->known, 0);
-    vmcMailboxTell(worker->mailbox.fd, &probed);
+    vmcMailboxPost(&worker->mailbox, &probed, NULL, 0);
     return true;
 }
 
@@ -274,7 +281,7 @@ handleRemove(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC_
         return false;
     vmcEndpointRemoveChannel(worker->endpoint, now(), channel);
     g_hash_table_remove(worker->channels, GUINT_TO_POINTER(message->channel));
-    vmcMailboxTell(worker->mailbox.fd, &removed);
+    vmcMailboxPost(&worker->mailbox, &removed, NULL, 0);
     return true;
 }
 
@@ -303,7 +310,7 @@ handleServe(workerProcess *worker, const vmcIpcMessage *message G_GNUC_UNUSED, i
         return false;
     worker->serving = true;
     worker->probeAt = now();
-    return vmcLoopAdd(worker->loop, &worker->link, EPOLLIN) == 0;
+    return vmcLoopAdd(worker->loop, &worker->link, LINK_EVENTS) == 0;
 }
 
 static bool
@@ -329,8 +336,19 @@ static bool (*const handlers[VMC_IPC_LAST])(workerProcess *worker, const vmcIpcM
     [VMC_IPC_BROKER_CAPTURE] = handleCapture,
 };
 
+/* What the broker has no room for now goes when it has. */
 static void
-mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
+watchMailbox(workerProcess *worker)
+{
+    bool full = !g_queue_is_empty(&worker->mailbox.waiting);
+
+    if (full != worker->mailboxFull)
+        vmcLoopChange(worker->loop, &worker->mailboxWatch, EPOLLIN | (full ? EPOLLOUT : 0));
+    worker->mailboxFull = full;
+}
+
+static void
+mailboxReady(void *opaque, uint32_t events)
 {
     workerProcess *worker = opaque;
     int fds[VMC_IPC_FDS];
@@ -338,6 +356,8 @@ mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
     vmcIpcMessage message;
     int got;
 
+    if (events & EPOLLOUT)
+        vmcMailboxFlush(&worker->mailbox);
     while ((got = vmcMailboxTake(worker->mailbox.fd, VMC_IPC_TO_WORKER, &message, fds,
                                  &nfds)) > 0) {
         if ((!worker->endpoint && message.type != VMC_IPC_BROKER_NETWORK) ||
@@ -359,16 +379,17 @@ prepare(workerProcess *worker)
     worker->known = g_array_new(FALSE, FALSE, sizeof(knownConn));
     worker->loop = worker->hosts.loop = vmcLoopNew();
     worker->hosts.hosts = g_hash_table_new(NULL, NULL);
-    worker->hosts.mailbox = VMC_CHILD_MAILBOX;
+    vmcMailboxOpen(&worker->mailbox, VMC_CHILD_MAILBOX);
+    worker->hosts.mailbox = &worker->mailbox;
     worker->hosts.now = now;
     worker->link = (vmcWatch){ VMC_CHILD_LINK, linkReady, worker };
-    worker->mailbox = (vmcWatch){ VMC_CHILD_MAILBOX, mailboxReady, worker };
+    worker->mailboxWatch = (vmcWatch){ VMC_CHILD_MAILBOX, mailboxReady, worker };
     if (!worker->loop || vmcLinkCheck(VMC_CHILD_LINK) < 0 ||
         fcntl(VMC_CHILD_LINK, F_SETFL, O_NONBLOCK) < 0 ||
         getrandom(worker->config.secret, sizeof(worker->config.secret), 0) !=
             sizeof(worker->config.secret))
         return -1;
-    return vmcLoopAdd(worker->loop, &worker->mailbox, EPOLLIN);
+    return vmcLoopAdd(worker->loop, &worker->mailboxWatch, EPOLLIN);
 }
 
 /*
@@ -397,6 +418,7 @@ serve(workerProcess *worker)
         vmcTime start = now();
         vmcTime next = nextDue(worker, start);
 
+        watchMailbox(worker);
         restLater(worker, start, events > 0);
         next = MIN(next, worker->restAt);
         events = vmcLoopTurn(worker->loop, next == VMC_TIME_NEVER ? -1 : MAX(next - start, 0));
