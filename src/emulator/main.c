@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,9 +371,13 @@ withRelay(const vmcQemuArgv *plan, const char *emulator)
 static char **
 qemuArguments(const char *emulator, char **args)
 {
-    g_auto(GStrv) configs = readConfigs(args);
+    g_auto(GStrv) configs = NULL;
     g_autoptr(vmcQemuArgv) plan = NULL;
 
+    /* Our starter may have closed the first, and ignored the second for itself. */
+    vmcFdStandard();
+    signal(SIGCHLD, SIG_DFL);
+    configs = readConfigs(args);
     if (!configs)
         return NULL;
     plan = vmcQemuArgvParse((const char *const *)args, (const char *const *)configs);

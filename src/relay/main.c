@@ -187,6 +187,9 @@ main(int argc, char **argv)
 {
     g_autoptr(vmcRelayOptions) options = NULL;
 
+    /* A starter may have closed the first, and ignored the second for itself. */
+    vmcFdStandard();
+    signal(SIGCHLD, SIG_DFL);
     /* What the broker starts. */
     if (argc == 2 && g_str_equal(argv[1], "--worker"))
         return vmcWorkerMain();

@@ -5,6 +5,7 @@
 #include "util/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 void
@@ -16,6 +17,17 @@ vmcFdClose(int *fd)
         close(*fd);
     *fd = -1;
     errno = saved;
+}
+
+void
+vmcFdStandard(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    vmcFdClose(&fd);
 }
 
 int

@@ -52,7 +52,8 @@ vmcLinkGuestStart(char **error, const char *program, const char *arguments, ...)
 {
     vmcLinkGuest *guest;
     g_autoptr(GError) failure = NULL;
-    g_autofree char *path = vmcBuildPath(program);
+    g_autofree char *path = g_path_is_absolute(program) ? g_strdup(program)
+                                                        : vmcBuildPath(program);
     g_autofree char *given = NULL, *line = NULL, *printed = NULL;
     g_auto(GStrv) argv = NULL;
     int link[2], status = -1;

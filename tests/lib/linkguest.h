@@ -25,7 +25,7 @@ typedef struct {
 } vmcLinkConn;
 
 /*
- * vmcLinkGuestStart: runs @program (a file of this build) with @arguments (a
+ * vmcLinkGuestStart: runs @program (a file of this build, or a path) with @arguments (a
  * format; words are split as a shell does) after what says network and link.
  * Returns NULL, with *@error what it printed, when it does not serve; on
  * success *@error is that too. @error may be NULL.

@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -34,6 +35,32 @@ testLimit(const char *dir)
     g_assert_false(last->connected || last->refused);
     vmcLinkReset(first);
     g_assert_true(vmcLinkConnect(guest, 600)->connected);
+}
+
+/* Each of them has its host side, and a worker that were to keep closed ones no more than those. */
+static void
+testWorkerLimit(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path), hosts[CONNECTIONS];
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    struct rlimit limit;
+
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+    limit.rlim_cur = limit.rlim_max;
+    g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+    for (int i = 0; i < CONNECTIONS && !g_test_failed(); i++) {
+        g_assert_true(vmcLinkConnect(guest, 600)->connected);
+        hosts[i] = hostAccept(listener);
+    }
+    g_assert_cmpint(prlimit(worker, RLIMIT_NOFILE, NULL, &limit), ==, 0);
+    g_test_message("the worker has %u descriptors and may have %lu",
+                   vmcProcessDescriptors(worker), (gulong)limit.rlim_max);
+    g_assert_cmpuint(limit.rlim_max, <=, CONNECTIONS + 16);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(hosts[i]);
+    close(listener);
 }
 
 /* RLIM_INFINITY: as many as it may have. */
@@ -95,6 +122,36 @@ testBrokerFull(const char *dir)
     vmcLinkSendText(next, "now");
     hostHears(host, "now");
     close(host);
+}
+
+/* A broker that may start no process: guests of a pump are refused, and nothing is left open. */
+static void
+testNoProcesses(const char *dir)
+{
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:pty"
+                                                      " --vmchannel 601:null");
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    struct rlimit none = { 0, 0 };
+    guint before;
+
+    (void)dir;
+    if (geteuid() == 0) {
+        g_test_skip("root may start any number of processes: see unprivileged.test");
+        return;
+    }
+    g_assert_cmpint(prlimit(broker, RLIMIT_NPROC, &none, NULL), ==, 0);
+    vmcProcessKill(vmcLinkGuestPid(guest, "vmch-pump"), SIGKILL);
+    do
+        g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    while (vmcLinkGuestPid(guest, "vmch-pump") > 0);
+    before = vmcProcessDescriptors(broker);
+    for (int i = 0; i < 20; i++) {
+        g_assert_true(vmcLinkConnect(guest, 600)->refused);
+        g_usleep(100000);       /* a pump may be tried ten times a second */
+    }
+    g_test_message("descriptors of the broker: %u before, %u after", before,
+                   vmcProcessDescriptors(broker));
+    g_assert_cmpuint(vmcProcessDescriptors(broker), <=, before);
 }
 
 /* More at once than there is room for to keep what is on its way: of those that read nothing alone. */
@@ -412,6 +469,7 @@ main(int argc, char **argv)
 {
     static const hostCase cases[] = {
         { "/relay/1024-connections", testLimit },
+        { "/relay/1024-host-sides", testWorkerLimit },
         { "/relay/many-streams", testManyStreams },
         { "/relay/window-is-kept", testWindowIsKept },
         { "/relay/host-flood", testHostFlood },
@@ -420,6 +478,7 @@ main(int argc, char **argv)
         { "/relay/1000-connections-a-second", testManyConnections },
         { "/relay/no-descriptors/worker", testWorkerFull },
         { "/relay/no-descriptors/broker", testBrokerFull },
+        { "/relay/no-processes", testNoProcesses },
         { "/relay/nothing-left", testNothingLeft },
     };
 

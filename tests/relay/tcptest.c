@@ -7,7 +7,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -94,6 +97,83 @@ testTcpReset(const char *dir)
     close(host);
     g_assert_true(vmcLinkWaitReset(conn));
     close(listener);
+}
+
+/* An urgent byte is one as any other, and nothing waits at it. */
+static void
+testTcpUrgent(const char *dir)
+{
+    guint16 port;
+    int listener = hostInet(SOCK_STREAM, &port), host;
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:tcp:127.0.0.1:%u"
+                                                      " --vmchannel 601:tcp:127.0.0.1:%u,"
+                                                      "logfile=%s/log", port, port, dir);
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+
+    for (guint16 channel = 600; channel <= 601; channel++) {
+        vmcLinkConn *conn = vmcLinkConnect(guest, channel);
+
+        host = hostAccept(listener);
+        vmcProcessKill(worker, SIGSTOP);
+        hostSay(host, "before ");
+        g_assert_cmpint(send(host, "!", 1, MSG_OOB), ==, 1);
+        hostSay(host, " after");
+        vmcProcessKill(worker, SIGCONT);
+        g_assert_true(vmcLinkWaitText(conn, "before ! after"));
+        close(host);
+    }
+    close(listener);
+}
+
+/*
+ * A name with two addresses, the first of which answers no SYN (its listener's backlog is
+ * full), in a hosts file that only this process and what it starts see.
+ */
+static void
+testTcpNextAddress(const char *dir)
+{
+    g_autofree char *hosts = g_build_filename(dir, "hosts", NULL);
+    struct sockaddr_in silent = { .sin_family = AF_INET }, answers = silent;
+    int listeners[2] = { socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                         socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    socklen_t len = sizeof(silent);
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    vmcLinkConn *conn;
+    int waits[4], host;
+
+    g_assert_true(g_file_set_contents(hosts, "127.0.0.2 vmchannel-test.invalid\n"
+                                      "127.0.0.3 vmchannel-test.invalid\n", -1, NULL));
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount(hosts, "/etc/hosts", NULL, MS_BIND, NULL) < 0) {
+        g_test_skip("cannot have a hosts file of its own");
+        return;
+    }
+    inet_pton(AF_INET, "127.0.0.2", &silent.sin_addr);
+    g_assert_cmpint(bind(listeners[0], (struct sockaddr *)&silent, len), ==, 0);
+    g_assert_cmpint(listen(listeners[0], 0), ==, 0);
+    getsockname(listeners[0], (struct sockaddr *)&silent, &len);
+    inet_pton(AF_INET, "127.0.0.3", &answers.sin_addr);
+    answers.sin_port = silent.sin_port;
+    g_assert_cmpint(bind(listeners[1], (struct sockaddr *)&answers, len), ==, 0);
+    g_assert_cmpint(listen(listeners[1], 5), ==, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(waits); i++) {
+        waits[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect(waits[i], (struct sockaddr *)&silent, len);
+    }
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:tcp:vmchannel-test.invalid:%u",
+                              ntohs(silent.sin_port));
+    conn = vmcLinkConnect(guest, 600);
+    g_assert_true(conn->connected);
+    host = hostAccept(listeners[1]);
+    vmcLinkSendText(conn, "the second");
+    hostHears(host, "the second");
+    close(host);
+    for (gsize i = 0; i < G_N_ELEMENTS(waits); i++)
+        close(waits[i]);
+    close(listeners[0]);
+    close(listeners[1]);
+    g_clear_pointer(&guest, vmcLinkGuestFree);
+    umount2("/etc/hosts", MNT_DETACH);
 }
 
 static void
@@ -185,6 +265,8 @@ main(int argc, char **argv)
         { "/relay/tcp/connect", testTcp },
         { "/relay/tcp/1-mib-down", testTcpBulk },
         { "/relay/tcp/reset", testTcpReset },
+        { "/relay/tcp/urgent", testTcpUrgent },
+        { "/relay/tcp/next-address", testTcpNextAddress },
         { "/relay/tcp/bind", testTcpBind },
         { "/relay/tcp/telnet", testTelnet },
         { "/relay/udp", testUdp },

@@ -16,6 +16,7 @@
 #include "tests/lib/hostsocket.h"
 #include "tests/lib/linkguest.h"
 #include "tests/lib/machine.h"
+#include "util/socket.h"
 
 #define RELAY "vmchannel-relay"
 
@@ -55,6 +56,29 @@ testHostHalfClose(const char *dir)
     g_assert_true(vmcLinkWaitEnd(conn));
     vmcLinkSendText(conn, "still");
     hostHears(host, "still");
+    close(host);
+    close(listener);
+}
+
+/* The descriptor goes nowhere; what the host program writes before and after it does not wait. */
+static void
+testPassedDescriptor(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
+    pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+    int host = hostAccept(listener);
+    guint descriptors = vmcProcessDescriptors(worker);
+
+    vmcProcessKill(worker, SIGSTOP);
+    hostSay(host, "before ");
+    g_assert_cmpint(vmcSocketSend(host, "with ", 5, &host, 1), ==, 5);
+    hostSay(host, "after");
+    vmcProcessKill(worker, SIGCONT);
+    g_assert_true(vmcLinkWaitText(conn, "before with after"));
+    g_assert_cmpuint(vmcProcessDescriptors(worker), ==, descriptors);
     close(host);
     close(listener);
 }
@@ -346,6 +370,7 @@ main(int argc, char **argv)
     static const hostCase cases[] = {
         { "/relay/unix/connect", testConnect },
         { "/relay/unix/host-half-close", testHostHalfClose },
+        { "/relay/unix/passed-descriptor", testPassedDescriptor },
         { "/relay/unix/listener-restarted", testRestarted },
         { "/relay/unix/backlog-full", testBacklogFull },
         { "/relay/unix/backlog-full-and-closed", testBacklogClosed },

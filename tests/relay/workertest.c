@@ -286,6 +286,49 @@ testBackOff(void)
     g_assert_true(vmcLinkConnect(guest, 600)->connected);
 }
 
+/* Killed as soon as it is there, over and over: by a system that is short of memory. */
+static void
+testKilledAtOnce(void)
+{
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:null");
+    gint64 end = g_get_monotonic_time() + 2 * G_TIME_SPAN_SECOND;
+    pid_t last = -1;
+    int killed = 0;
+
+    while (g_get_monotonic_time() < end) {
+        pid_t worker = vmcLinkGuestPid(guest, "vmch-worker");
+
+        killed += worker > 0 && worker != last && kill(worker, SIGKILL) == 0;
+        last = worker;
+    }
+    g_test_message("%d workers killed in 2 s", killed);
+    g_assert_cmpint(killed, <, 50);     /* ten a second, and a helper of each */
+    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+}
+
+/* Started by one who ignores the end of children, and has closed input and output. */
+static void
+testOddStarter(void)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autofree char *script = g_build_filename(dir, "starter", NULL);
+    g_autofree char *relay = vmcBuildPath(RELAY);
+    g_autofree char *text = g_strdup_printf("#!/bin/sh\nexec env --ignore-signal=CHLD '%s' \"$@\""
+                                            " <&- >&-\n", relay);
+    g_autofree char *error = NULL;
+    g_autoptr(vmcLinkGuest) guest = NULL;
+
+    g_assert_true(g_file_set_contents_full(script, text, -1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+    guest = vmcLinkGuestStart(&error, script, "--vmchannel 600:null --vmchannel 601:pty"
+                              " --vmchannel 602:stdio");
+    g_test_message("%s", error);
+    g_assert_nonnull(guest);
+    for (guint16 channel = 600; channel <= 602; channel++)
+        g_assert_true(vmcLinkConnect(guest, channel)->connected);
+    g_clear_pointer(&guest, vmcLinkGuestFree);
+    vmcTempDirRemove(dir);
+}
+
 /* A packet of no length is one frame that nobody needs. */
 static void
 testEmptyPacket(void)
@@ -408,6 +451,8 @@ main(int argc, char **argv)
     g_test_add_func("/relay/worker/killed", testWorkerKilled);
     g_test_add_func("/relay/worker/killed-with-1000", testWorkerKilledWithMany);
     g_test_add_func("/relay/worker/backs-off", testBackOff);
+    g_test_add_func("/relay/worker/killed-at-once", testKilledAtOnce);
+    g_test_add_func("/relay/odd-starter", testOddStarter);
     g_test_add_func("/relay/worker/empty-packet", testEmptyPacket);
     g_test_add_func("/relay/broker/busy", testBrokerBusy);
     g_test_add_func("/relay/broker/killed", testBrokerKilled);

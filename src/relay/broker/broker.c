@@ -36,6 +36,12 @@
 /* Messages that a worker may leave unread, with the descriptors beside them. */
 #define UNREAD_MAX (VMC_CONNTABLE_KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
 
+/*
+ * Descriptors of a worker: the host side of each connection, and its own. One that says it
+ * has closed what it has not gets no more.
+ */
+#define WORKER_FILES (VMC_ENDPOINT_MAX_CONNS + 16)
+
 /* How long after a worker that failed its successor starts, in microseconds. */
 #define RESTART_MIN (100 * G_TIME_SPAN_MILLISECOND)
 #define RESTART_MAX (10 * G_TIME_SPAN_SECOND)
@@ -267,7 +273,7 @@ workerStarted(void *opaque)
 }
 
 static const vmcSupervisedOps workerOps = {
-    .mode = "--worker", .way = VMC_IPC_FROM_WORKER,
+    .mode = "--worker", .way = VMC_IPC_FROM_WORKER, .files = WORKER_FILES,
     .started = workerStarted, .message = workerSentMessage, .ended = workerEnded,
     .restartMin = RESTART_MIN, .restartMax = RESTART_MAX, .killedIsNoFailure = true,
 };
@@ -316,7 +322,7 @@ watchLink(vmcBroker *broker)
     return -1;
 }
 
-/* The worker inherits the limit, and needs a descriptor for each connection. */
+/* Connections that wait, listeners, pumps: each needs some. */
 static void
 raiseLimit(void)
 {

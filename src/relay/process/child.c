@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib.h>
 #include <link.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,9 +38,21 @@ vmcChildInit(void)
     return self < 0 ? -1 : 0;
 }
 
+/* For good: not even what comes in a message can be one more. */
+static void
+limitFiles(unsigned int files)
+{
+    struct rlimit limit;
+
+    if (files == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max = MIN(files, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* In the child. Only what is safe after a fork of a process with threads. */
 static void
-execSelf(const char *mode, int mailbox, int link)
+execSelf(const char *mode, unsigned int files, int mailbox, int link)
 {
     const char *const argv[] = { "vmchannel-relay", mode, NULL };
     const char *const environment[] = { NULL };
@@ -58,12 +72,13 @@ execSelf(const char *mode, int mailbox, int link)
         close(VMC_CHILD_LINK);
     /* What is above is close-on-exec with us; our starter's may not have been. */
     close_range(VMC_CHILD_LINK + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    limitFiles(files);
     execveat(program, "", (char *const *)argv, (char *const *)environment, AT_EMPTY_PATH);
     _exit(EXIT_FAILURE);
 }
 
 int
-vmcChildStart(vmcChild *child, const char *mode, int link, int *mailbox)
+vmcChildStart(vmcChild *child, const char *mode, unsigned int files, int link, int *mailbox)
 {
     int pair[2] = { -1, -1 };
 
@@ -76,7 +91,7 @@ vmcChildStart(vmcChild *child, const char *mode, int link, int *mailbox)
         return -1;
     }
     if (child->pid == 0)
-        execSelf(mode, pair[1], link);
+        execSelf(mode, files, pair[1], link);
     close(pair[1]);
     child->pidfd = pidfd_open(child->pid, 0);
     if (child->pidfd < 0) {

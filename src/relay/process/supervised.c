@@ -97,16 +97,21 @@ restartDelay(const vmcSupervised *child, int status, bool failed, int64_t lived)
     return MIN(2 * child->delay, ops->restartMax);
 }
 
-/* @failed: whatever its status will be, since it is we who kill it. */
+/*
+ * @failed: whatever its status will be, since it is we who kill it. So has one that was killed
+ * before it was ready. A system that is short of memory kills one after the other: between
+ * two starts there is always some time.
+ */
 static void
 end(vmcSupervised *child, bool failed)
 {
     int64_t startedAt = child->run->startedAt;
+    bool ready = child->run->layers != 0;
     int status = endRun(child);
     int64_t now = g_get_monotonic_time();
 
-    child->delay = restartDelay(child, status, failed, now - startedAt);
-    child->startAt = now + child->delay;
+    child->delay = restartDelay(child, status, failed || !ready, now - startedAt);
+    child->startAt = MAX(now + child->delay, startedAt + child->ops->restartMin);
     if (child->ops->ended)
         child->ops->ended(child->opaque);
 }
@@ -160,7 +165,8 @@ vmcSupervisedStart(vmcSupervised *child)
 
     run->startedAt = g_get_monotonic_time();
     run->process.pidfd = -1;
-    started = vmcChildStart(&run->process, child->ops->mode, child->link, &mailbox);
+    started = vmcChildStart(&run->process, child->ops->mode, child->ops->files, child->link,
+                            &mailbox);
     vmcMailboxOpen(&run->mailbox, mailbox);
     if (started < 0) {
         end(child, true);

@@ -16,6 +16,7 @@ typedef struct _vmcSupervised vmcSupervised;
 typedef struct {
     const char *mode;           /* the argument that a process is started with: main.c */
     vmcIpcWay way;              /* the messages that it may send */
+    unsigned int files;         /* descriptors that it may have, 0: as many as we */
 
     /* A new process was started: posts what it must know first. */
     void (*started)(void *opaque);
@@ -35,7 +36,7 @@ typedef struct {
      * restartMin, doubled with each failure in a row up to restartMax.
      */
     int64_t restartMin, restartMax;
-    bool killedIsNoFailure;     /* killed from outside: the next may start at once */
+    bool killedIsNoFailure;     /* killed from outside: the next may start restartMin after it did */
 } vmcSupervisedOps;
 
 /*

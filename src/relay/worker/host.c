@@ -44,7 +44,7 @@
 /* What a null takes at once. */
 #define NULL_ROOM 65536
 
-#define SOCKET_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+#define SOCKET_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 /* How one kind of host side does each operation of vmcEndpointOps. */
 typedef struct {
@@ -74,6 +74,8 @@ struct _vmcHost {
     vmcSndbuf sndbuf;
     size_t peekOffset;          /* where the kernel's next peek would start */
     bool drained;               /* the socket had no more when it was last read */
+    bool marked;                /* it has had an urgent mark: a read may end there */
+    bool broken;                /* the last read ended at a descriptor that was passed */
     vmcInflight inflight;       /* the first bytes in flight; the others are in the socket */
 };
 
@@ -85,10 +87,12 @@ socketReady(void *opaque, uint32_t events)
 
     if (events & ~(uint32_t)EPOLLOUT)
         host->drained = false;
+    if (events & EPOLLPRI)
+        host->marked = true;
     if (events & EPOLLRDHUP)
         host->ended = true;
     /* After an error, what the host program had sent before it is still read. */
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         vmcEndpointConnReadable(endpoint, host->conn);
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         vmcEndpointConnWritable(endpoint, host->conn);
@@ -232,7 +236,10 @@ peekPast(vmcHost *host, size_t offset, void *buf, size_t len)
     return -1;
 }
 
-/* Reads bytes for good, which moves the kernel's peek offset back. */
+/*
+ * Reads bytes for good, which moves the kernel's peek offset back. A descriptor that a host
+ * program passes is dropped by the kernel: we have given it no place.
+ */
 static ssize_t
 receive(vmcHost *host, struct iovec *iov, int niov)
 {
@@ -244,6 +251,7 @@ receive(vmcHost *host, struct iovec *iov, int niov)
     while (n < 0 && errno == EINTR);
     if (n > 0)
         host->peekOffset -= MIN(host->peekOffset, (size_t)n);
+    host->broken = n >= 0 && message.msg_flags & MSG_CTRUNC;
     return n;
 }
 
@@ -265,7 +273,8 @@ readAhead(vmcHost *host, size_t offset, size_t end)
         if (niov == 0)
             break;
         n = receive(host, iov, niov);
-        host->drained = n != 0 && n < (ssize_t)iovLength(iov, niov) && !host->ended;
+        host->drained = n != 0 && n < (ssize_t)iovLength(iov, niov) && !host->ended &&
+            !host->marked && !host->broken;
         vmcInflightAdd(&host->inflight, n > 0 ? (size_t)n : 0);
     }
     if (host->inflight.len == 0)

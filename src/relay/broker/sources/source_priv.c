@@ -4,6 +4,8 @@
 
 #include "relay/broker/sources/source_priv.h"
 
+#include <sys/socket.h>
+
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -20,8 +22,12 @@ bool
 vmcSourceThroughPump(vmcSource *source, int *fd)
 {
     bool own = *fd >= 0;
+    int on = 1;
     int socket;
 
+    /* What a host program sends as urgent is a byte as any other, at its place. */
+    if (own)
+        setsockopt(*fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
     if (!source->pump)
         return true;
     socket = vmcChannelPumpAdd(source->pump, source->pumpKind, own ? *fd : source->in,

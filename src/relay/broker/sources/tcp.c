@@ -19,6 +19,12 @@
 /* Of a socket; else it begins with 16 KiB, and so would the guest's window. */
 #define BUFFER_SIZE (256 * 1024)
 
+/*
+ * SYNs after the first to an address that does not answer, while there are others to be
+ * tried: 7 s, of the minute that a guest waits.
+ */
+#define NEXT_ADDRESS_SYNS 2
+
 /* The own struct of a source that dials. */
 typedef struct {
     GArray *addresses;          /* of vmcInetAddress; NULL: a name, looked up at each dial */
@@ -105,6 +111,8 @@ static void connected(void *opaque, uint32_t events);
 static bool
 connectNext(tcpDialling *dialling)
 {
+    static const int syns = NEXT_ADDRESS_SYNS;
+
     while (dialling->next < dialling->addresses->len) {
         const vmcInetAddress *address = &g_array_index(dialling->addresses, vmcInetAddress,
                                                        dialling->next++);
@@ -114,6 +122,8 @@ connectNext(tcpDialling *dialling)
         if (fd < 0)
             continue;
         tune(fd);
+        if (dialling->next < dialling->addresses->len)
+            setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof(syns));
         dialling->connecting = (vmcWatch){ fd, connected, dialling };
         if ((vmcInetConnect(fd, address) == 0 || errno == EINPROGRESS) &&
             vmcLoopAdd(dialling->request->source->loop, &dialling->connecting, EPOLLOUT) == 0)
