@@ -244,7 +244,7 @@ serve(gpointer data)
         while ((n = receive(relay, frame, sizeof(frame))) >= 0)
             vmcEndpointInput(relay->endpoint, now, frame, (size_t)n);
         vmcEndpointFlush(relay->endpoint, now);
-        vmcEndpointTimer(relay->endpoint, now, false);
+        vmcEndpointTimer(relay->endpoint, now, 0);
     }
     return NULL;
 }

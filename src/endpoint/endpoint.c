@@ -312,15 +312,15 @@ vmcEndpointFlush(vmcEndpoint *ep, vmcTime now)
 }
 
 static void
-probeAll(vmcEndpoint *ep, vmcTime now, bool linkBusy)
+probeAll(vmcEndpoint *ep, vmcTime now, size_t unread)
 {
     GHashTableIter iter;
     gpointer key;
 
     if (now < ep->probeAt)
         return;
-    ep->probeAt = linkBusy ? now + PROBE_DELAY : VMC_TIME_NEVER;
-    if (linkBusy)
+    ep->probeAt = unread > 0 ? now + PROBE_DELAY : VMC_TIME_NEVER;
+    if (unread > 0)
         return;
     g_hash_table_iter_init(&iter, ep->conns);
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
@@ -357,13 +357,13 @@ vmcEndpointNextTimer(vmcEndpoint *ep)
 }
 
 vmcTime
-vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, bool linkBusy)
+vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, size_t unread)
 {
     vmcEndpointConn *conn;
 
     while ((conn = firstDue(ep)) && conn->timer.at <= now)
-        vmcTcpTimer(ep, conn, now, linkBusy);
-    probeAll(ep, now, linkBusy);
+        vmcTcpTimer(ep, conn, now, unread);
+    probeAll(ep, now, unread);
     vmcEndpointFlush(ep, now);
     return vmcEndpointNextTimer(ep);
 }

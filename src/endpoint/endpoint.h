@@ -88,6 +88,7 @@ typedef struct {
 /* Counters, all since the start. */
 typedef struct {
     uint64_t framesIn, framesOut;
+    uint64_t bytesOut;          /* of frames */
     uint64_t dropped;           /* frames that we do not answer, of any kind */
     uint64_t malformed;         /* of these: cut short, bad length or checksum */
     uint64_t limited;           /* SYNs dropped at a limit */
@@ -123,13 +124,14 @@ void vmcEndpointInput(vmcEndpoint *ep, vmcTime now, const void *frame, size_t le
 void vmcEndpointFlush(vmcEndpoint *ep, vmcTime now);
 
 /*
- * vmcEndpointTimer: runs what is due at @now. @linkBusy: the link still holds
- * unread frames (the VM is stopped or behind), so no retransmission, probe or
- * keepalive expires. Returns when it wants to be called next, or NEVER.
+ * vmcEndpointTimer: runs what is due at @now. @unread: of the last bytes that were
+ * sent at most so many are unread. What a connection has sent must have been read
+ * before its retransmission or probe expires: the VM may be stopped, or behind.
+ * Returns when it wants to be called next, or NEVER.
  * Call it after vmcEndpointFlush(), before sleeping.
  * vmcEndpointNextTimer: that time, without running anything.
  */
-vmcTime vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, bool linkBusy);
+vmcTime vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, size_t unread);
 vmcTime vmcEndpointNextTimer(vmcEndpoint *ep);
 
 /* vmcEndpointLinkWritable: the link takes frames again after send() said no. */

@@ -47,6 +47,7 @@ struct _vmcEndpointConn {
     bool synDue:1;              /* a SYN-ACK is to be sent */
     bool ackDue:1;              /* an ACK is to be sent, now */
     bool resendDue:1;           /* the segment at sndUna is to be sent again */
+    bool probeDue:1;            /* a probe of a closed window is to be sent */
     bool rstDue:1;              /* the only thing left to do is a RST */
     bool idle:1;                /* peek() said 0 at sndMax */
     bool finReceived:1;         /* rcvNxt is past the guest's FIN */
@@ -64,6 +65,7 @@ struct _vmcEndpointConn {
     uint32_t bufferHead, bufferLen;
     uint8_t *buffer;            /* a ring, there while bytes wait */
 
+    uint64_t sentTo;            /* stats.bytesOut after the last segment that wants an answer */
     vmcTime rtxAt;              /* retransmission or zero window probe */
     vmcTime ackAt;              /* delayed ACK */
     vmcTime endAt;              /* end of DIALLING or TIME_WAIT */

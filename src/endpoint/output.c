@@ -15,7 +15,15 @@ vmcOutputFrame(vmcEndpoint *ep, const uint8_t *headers, size_t headersLen,
 
     if (!ep->linkFull && !ep->ops->send(ep->opaque, iov, len > 0 ? 2 : 1))
         ep->linkFull = true;
-    if (!ep->linkFull)
-        ep->stats.framesOut++;
-    return !ep->linkFull;
+    if (ep->linkFull)
+        return false;
+    ep->stats.framesOut++;
+    ep->stats.bytesOut += headersLen + len;
+    return true;
+}
+
+bool
+vmcOutputIsRead(const vmcEndpoint *ep, uint64_t sentTo, size_t unread)
+{
+    return ep->stats.bytesOut - sentTo >= unread;
 }

@@ -13,3 +13,9 @@
  */
 bool vmcOutputFrame(vmcEndpoint *ep, const uint8_t *headers, size_t headersLen,
                     const void *payload, size_t len);
+
+/*
+ * vmcOutputIsRead: whether the guest has read what was sent until stats.bytesOut was
+ * @sentTo, when of all bytes at most @unread are not.
+ */
+bool vmcOutputIsRead(const vmcEndpoint *ep, uint64_t sentTo, size_t unread);

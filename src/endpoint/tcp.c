@@ -291,6 +291,8 @@ vmcTcpSendSegment(vmcEndpoint *ep, vmcEndpointConn *conn, uint32_t seq, uint8_t 
     if (!sendFrame(ep, &address, &segment, len))
         return false;
     acknowledged(conn, &segment, scale);
+    if (len > 0 || (flags & (VMC_TCP_SYN | VMC_TCP_FIN)) != 0)
+        conn->sentTo = ep->stats.bytesOut;
     return true;
 }
 

@@ -37,8 +37,8 @@ void vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 /* vmcTcpOutput: sends all that is due on @conn, which may be gone afterwards. */
 void vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 
-/* vmcTcpTimer: does what is due on @conn, which may be gone afterwards. */
-void vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, bool linkBusy);
+/* vmcTcpTimer: does what is due on @conn, which may be gone afterwards; @unread as there. */
+void vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, size_t unread);
 
 /* vmcTcpSendRoom: how many bytes the guest's window and the limit of bytes in flight allow. */
 size_t vmcTcpSendRoom(const vmcEndpointConn *conn);

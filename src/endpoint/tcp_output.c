@@ -8,6 +8,8 @@
 
 #include "endpoint/tcp.h"
 
+#include "endpoint/output.h"
+
 enum {
     RETRIES_MAX = 14,           /* about 85 s */
     RETRIES_SYN = 6,            /* about 19 s */
@@ -193,6 +195,20 @@ windowWasSmall(const vmcEndpoint *ep, const vmcEndpointConn *conn)
     return vmcTcpWantedWindow(ep, conn) >= open + MIN(segments, VMC_TCP_WINDOW_STEP);
 }
 
+/* A closed window: an old sequence number makes the guest tell its window. */
+static bool
+outputProbe(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+{
+    (void)now;
+    if (!conn->probeDue)
+        return true;
+    if (!vmcTcpSendSegment(ep, conn, conn->sndUna - 1, 0, 0))
+        return false;
+    conn->probeDue = false;
+    conn->sentTo = ep->stats.bytesOut;
+    return true;
+}
+
 static bool
 outputAck(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
@@ -208,7 +224,7 @@ void
 vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
     static bool (*const steps[])(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now) = {
-        outputReset, outputSyn, outputResend, outputData, outputAck,
+        outputReset, outputSyn, outputResend, outputData, outputProbe, outputAck,
     };
 
     vmcTcpNotDue(ep, conn);
@@ -222,11 +238,11 @@ vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
     }
 }
 
-/* A closed window: an old sequence number makes the guest tell its window. */
 static void
 timerProbe(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
-    vmcTcpSendSegment(ep, conn, conn->sndUna - 1, 0, 0);
+    conn->probeDue = true;
+    vmcTcpDue(ep, conn);
 }
 
 static void
@@ -281,8 +297,18 @@ timerEnd(vmcEndpoint *ep, vmcEndpointConn *conn)
     return false;
 }
 
+/*
+ * Whether the guest may have to answer still: it has not read the last segment, or the
+ * full link did not take it yet. A link that is never empty does not matter.
+ */
+static bool
+mayAnswer(const vmcEndpoint *ep, const vmcEndpointConn *conn, size_t unread)
+{
+    return (ep->linkFull && conn->dirty) || !vmcOutputIsRead(ep, conn->sentTo, unread);
+}
+
 void
-vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, bool linkBusy)
+vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, size_t unread)
 {
     if (conn->endAt <= now && !timerEnd(ep, conn))
         return;
@@ -291,7 +317,7 @@ vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, bool linkBusy)
         vmcTcpAckSoon(ep, conn);
     }
     if (conn->rtxAt <= now) {
-        if (linkBusy || ep->linkFull)
+        if (mayAnswer(ep, conn, unread))
             vmcTcpSetTimer(ep, conn, &conn->rtxAt, now + vmcTcpRtxInterval(conn));
         else
             timerRtx(ep, conn, now);

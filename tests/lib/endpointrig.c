@@ -202,7 +202,7 @@ void
 rigFlush(rig *r)
 {
     vmcEndpointFlush(r->ep, r->now);
-    r->next = vmcEndpointTimer(r->ep, r->now, r->busy);
+    r->next = vmcEndpointTimer(r->ep, r->now, r->unread);
     g_assert_cmpint(r->next, >, r->now);
 }
 

@@ -37,7 +37,7 @@ struct _rig {
     vmcTime next;               /* what vmcEndpointTimer() said */
     GQueue frames;              /* GBytes, as sent */
     bool full;                  /* the link takes nothing */
-    bool busy;
+    size_t unread;              /* of the last bytes sent, as the endpoint is told */
     vmcEndpointOpen answer;     /* to the next open() */
     size_t room;                /* of a new host side */
     GPtrArray *hosts;           /* rigHost, in the order of open() */

@@ -5,6 +5,7 @@
 #include "relay/process/link.h"
 
 #include <errno.h>
+#include <glib.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -69,10 +70,10 @@ vmcLinkSend(int fd, const struct iovec *iov, int niov)
     return n >= 0 || errno != EAGAIN;
 }
 
-bool
-vmcLinkBusy(int fd)
+size_t
+vmcLinkUnread(int fd)
 {
     int queued = 0;
 
-    return ioctl(fd, SIOCOUTQ, &queued) == 0 && queued > 0;
+    return ioctl(fd, SIOCOUTQ, &queued) == 0 ? (size_t)MAX(queued, 0) : 0;
 }

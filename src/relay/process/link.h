@@ -37,5 +37,8 @@ int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES], bool hungUp);
  */
 bool vmcLinkSend(int fd, const struct iovec *iov, int niov);
 
-/* vmcLinkBusy: whether QEMU has left frames unread (the VM is stopped, say). */
-bool vmcLinkBusy(int fd);
+/*
+ * vmcLinkUnread: at most so many of the last bytes that were sent are still unread by
+ * QEMU (the VM is stopped, say). The kernel counts its own overhead too.
+ */
+size_t vmcLinkUnread(int fd);

@@ -77,6 +77,7 @@ typedef struct {
     GArray *known;              /* of knownConn: what a dead worker has left */
     unsigned int nextKnown;     /* of these, to be probed */
     bool probed;                /* all of them, lately */
+    uint64_t probedTo;          /* bytes that the endpoint had sent after the last of them */
     unsigned int probes;        /* that each has had and the guest has read */
     vmcTime probeAt;
     bool serving;               /* SERVE has come: the link may be used */
@@ -173,13 +174,21 @@ linkReady(void *opaque, uint32_t events)
         receiveFrames(worker, events & LINK_END);
 }
 
+/* Whether the guest has read the last probes, whatever else is on its way to it. */
+static bool
+areProbesRead(const workerProcess *worker)
+{
+    return vmcEndpointGetStats(worker->endpoint)->bytesOut - worker->probedTo >=
+        vmcLinkUnread(worker->link.fd);
+}
+
 /* Whether each has had all its probes. A round counts when the guest has read it. */
 static bool
 isProbed(workerProcess *worker)
 {
     vmcIpcMessage probed = { .type = VMC_IPC_WORKER_PROBED };
 
-    worker->probes += worker->probed && !vmcLinkBusy(worker->link.fd);
+    worker->probes += worker->probed && areProbesRead(worker);
     if (worker->probes < PROBES)
         return false;
     g_array_set_size(worker->known, 0);
@@ -197,7 +206,7 @@ probeKnown(workerProcess *worker, vmcTime at)
         (worker->nextKnown == 0 && isProbed(worker)))
         return;
     worker->probeAt = at + PROBE_PAUSE;
-    if (vmcLinkBusy(worker->link.fd))
+    if (!areProbesRead(worker))
         return;
     end = MIN(worker->nextKnown + PROBES_A_TURN, worker->known->len);
     for (; worker->nextKnown < end; worker->nextKnown++) {
@@ -205,6 +214,7 @@ probeKnown(workerProcess *worker, vmcTime at)
 
         if (!vmcEndpointProbe(worker->endpoint, &known->tuple, known->mac))
             return;
+        worker->probedTo = vmcEndpointGetStats(worker->endpoint)->bytesOut;
     }
     if (end < worker->known->len)
         return;
@@ -225,7 +235,7 @@ nextDue(workerProcess *worker, vmcTime at)
     vmcEndpointFlush(worker->endpoint, at);
     next = vmcEndpointNextTimer(worker->endpoint);
     if (next <= at)
-        next = vmcEndpointTimer(worker->endpoint, at, vmcLinkBusy(worker->link.fd));
+        next = vmcEndpointTimer(worker->endpoint, at, vmcLinkUnread(worker->link.fd));
     /* While the link is full no probe can be sent: its room is waited for instead. */
     return worker->known->len > 0 && !worker->linkFull ? MIN(next, worker->probeAt) : next;
 }

@@ -750,6 +750,61 @@ testAnything(void)
     g_test_message("%" G_GUINT64_FORMAT " segments", segments);
 }
 
+/* Connects, and answers the SYN-ACK with @window: then that guest says no more. */
+static rigHost *
+connectOnce(rig *r, uint16_t port, uint16_t window)
+{
+    vmcFrameAddress address = rigGuest(port);
+    vmcSegment segment = { .flags = VMC_TCP_SYN, .window = window, .scale = -1 };
+    g_autoptr(GBytes) bytes = NULL;
+    vmcFrameKind kind;
+    vmcFrame frame;
+
+    r->answer = VMC_ENDPOINT_OPEN_OK;
+    rigSegment(r, &address, &segment, NULL, 0);
+    rigFlush(r);
+    bytes = rigTake(r, &frame, &kind);
+    g_assert_nonnull(bytes);
+    segment.flags = VMC_TCP_ACK;
+    segment.seq = 1;
+    segment.ack = frame.segment.seq + 1;
+    rigSegment(r, &address, &segment, NULL, 0);
+    return rigLast(r);
+}
+
+/*
+ * A guest that reads all and answers nothing, on a link that is never empty and now and
+ * then full, since others have much to do: what was sent to it, or asked of it, is
+ * answered or its connection ends. The argument is its window.
+ */
+static void
+testUnanswered(gconstpointer window)
+{
+    g_autoptr(rig) r = rigNew();
+    rigHost *host = connectOnce(r, FIRST_PORT, (uint16_t)GPOINTER_TO_UINT(window));
+    vmcFrameAddress other = rigGuest(FIRST_PORT + 1);
+    vmcSegment segment = { .flags = VMC_TCP_ACK, .scale = -1 };
+    vmcTime limit = r->now + 200 * 1000 * MSEC;
+    vmcFrameKind kind;
+    vmcFrame frame;
+    GBytes *bytes;
+
+    g_byte_array_append(host->source, (const guint8 *)"data", 4);
+    vmcEndpointConnReadable(r->ep, host->conn);
+    r->unread = VMC_ETHER_LEN + VMC_IP_LEN + VMC_TCP_LEN;       /* a reset */
+    for (int i = 0; host->conn; i++) {
+        rigSegment(r, &other, &segment, NULL, 0);
+        r->full = i % 3 == 0;
+        if (!r->full)
+            vmcEndpointLinkWritable(r->ep, r->now);
+        rigAdvance(r, 10 * MSEC);
+        while ((bytes = rigTake(r, &frame, &kind)))
+            g_bytes_unref(bytes);
+        g_assert_cmpint(r->now, <, limit);
+    }
+    g_assert_cmpint(r->now, >, limit / 4);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -760,5 +815,7 @@ main(int argc, char **argv)
         g_test_add_data_func(path, &configs[i], testConfig);
     }
     g_test_add_func("/tcp-sim/anything", testAnything);
+    g_test_add_data_func("/tcp-sim/data-unanswered", GUINT_TO_POINTER(60000), testUnanswered);
+    g_test_add_data_func("/tcp-sim/probe-unanswered", NULL, testUnanswered);
     return g_test_run();
 }

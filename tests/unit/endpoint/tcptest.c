@@ -9,7 +9,7 @@
  *   + MS                                         time passes
  *   host data= | eof | fail | room= | shortfall= | opened | refused | reset
  *   open ok | wait | refused                     what the host side will answer
- *   link full | writable | busy | idle
+ *   link full | writable | busy | unread= | idle
  *   = sink= source= shut= closes= reset= count= hosts= read= write= refused= limited=
  *
  * seq and ack count from the sender's and the receiver's initial number. What
@@ -182,7 +182,7 @@ static void
 doLink(script *s, char **words)
 {
     s->r->full = has(words, "full");
-    s->r->busy = has(words, "busy");
+    s->r->unread = has(words, "busy") ? SIZE_MAX : (size_t)word(words, "unread", 0);
     if (has(words, "writable"))
         vmcEndpointLinkWritable(s->r->ep, s->r->now);
 }
@@ -801,6 +801,39 @@ static const struct {
       "link idle\n"
       "+ 300\n"
       "> A seq=1 len=1\n" },
+    { "what-others-were-sent-freezes-no-timer",
+      CONNECT
+      "host data=1\n"
+      "> A seq=1 len=1\n"
+      "open refused\n"
+      "< S seq=77 port=41000\n"
+      "> RA port=41000\n"
+      "link unread=55\n"
+      "+ 600\n"
+      "link unread=54\n"
+      "+ 300\n"
+      "> A seq=1 len=1\n"
+      "+ 60000\n"
+      "< S seq=77 port=41000\n"
+      "> RA port=41000\n"
+      "+ 600\n"
+      "> A seq=1 len=1\n" },
+    { "full-link-counts-no-timeout",
+      CONNECT
+      "host data=1\n"
+      "> A seq=1 len=1\n"
+      "link full\n"
+      "+ 600000\n"
+      "= closes=0\n"
+      "link writable\n"
+      "> A seq=1 len=1\n" },
+    { "full-link-keeps-a-probe",
+      CONNECT
+      "< A win=0\n"
+      "link full\n"
+      "+ 60000\n"
+      "link writable\n"
+      "> A seq=0\n" },
     { "full-link-keeps-what-is-due",
       CONNECT
       "link full\n"
