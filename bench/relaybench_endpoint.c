@@ -154,7 +154,7 @@ loopbackStart(loopback *l)
     inet_pton(AF_INET, "10.0.2.4", &address);
     memcpy(config.mac, ourMac, VMC_MAC_LEN);
     l->endpoint = vmcEndpointNew(&config, &ops, l);
-    vmcEndpointAddChannel(l->endpoint, address, CHANNEL_PORT, l);
+    vmcEndpointAddChannel(l->endpoint, address, CHANNEL_PORT, l, false);
     for (size_t i = 0; i < SEGMENT; i++)
         l->source[i] = (uint8_t)(i * 31);
     l->seq = 1;

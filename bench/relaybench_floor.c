@@ -195,7 +195,7 @@ newEndpoint(floorRelay *relay)
     inet_pton(AF_INET, "10.0.5.5", &config.guest);
     inet_pton(AF_INET, RELAYBENCH_FLOOR_ADDRESS, &address);
     endpoint = vmcEndpointNew(&config, &ops, relay);
-    vmcEndpointAddChannel(endpoint, address, RELAYBENCH_FLOOR_PORT, relay);
+    vmcEndpointAddChannel(endpoint, address, RELAYBENCH_FLOOR_PORT, relay, false);
     return endpoint;
 }
 

@@ -48,6 +48,7 @@ enum {
     OPTION_TYPE = 53,
     OPTION_SERVER = 54,
     OPTION_CLIENT = 61,
+    OPTION_ARCHITECTURE = 93,   /* RFC 4578: of a firmware that wants to boot from the network */
     OPTION_END = 255,
 };
 
@@ -70,6 +71,7 @@ typedef struct {
     struct in_addr server;      /* option 54, 0 when absent */
     const uint8_t *client;      /* option 61, NULL when absent */
     uint8_t clientLen;
+    bool firmware;
 } dhcpRequest;
 
 static struct in_addr
@@ -102,6 +104,8 @@ takeOption(dhcpRequest *request, uint8_t option, const uint8_t *data, uint8_t le
     } else if (option == OPTION_CLIENT && len >= 2) {
         request->client = data;
         request->clientLen = len;
+    } else if (option == OPTION_ARCHITECTURE) {
+        request->firmware = true;
     }
 }
 
@@ -243,5 +247,7 @@ vmcDhcpAnswer(const vmcEndpointConfig *config, const uint8_t *request, size_t le
         return false;
     putReply(config, &parsed, type, reply);
     putDestination(config, &parsed, type, reply);
+    reply->afresh = parsed.header.client.s_addr == 0;
+    reply->firmware = parsed.firmware;
     return true;
 }

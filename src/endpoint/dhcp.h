@@ -20,6 +20,8 @@ typedef struct {
     bool broadcast;             /* the client cannot take unicast yet */
     struct in_addr to;          /* where it goes when that is not set */
     uint8_t mac[6];             /* the client's */
+    bool afresh;                /* the client has no address, or does not use it yet */
+    bool firmware;              /* the client is no operating system, but what boots one */
 } vmcDhcpReply;
 
 /*

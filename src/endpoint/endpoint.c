@@ -19,17 +19,21 @@
 #include "endpoint/dhcp.h"
 #include "endpoint/endpoint_priv.h"
 #include "endpoint/output.h"
+#include "endpoint/presence.h"
 #include "endpoint/tcp.h"
 
 enum {
     ARP_REQUEST = 1,
     ARP_REPLY = 2,
+    ICMP_UNREACHABLE = 3,
     ICMP_ECHO = 8,
-    ICMP_HEADER = 8,
 };
 
-/* A guest that asks for its address has most likely been rebooted just now. */
-#define PROBE_DELAY ((vmcTime)3000000)
+/* A guest that is silent for longer may have been rebooted meanwhile. */
+#define SILENCE ((vmcTime)5000000)
+
+/* Before any clock's start by more than each interval here. */
+#define LONG_AGO (-((vmcTime)1 << 62))
 
 static unsigned int
 tupleHash(gconstpointer key)
@@ -67,9 +71,11 @@ vmcEndpointNew(const vmcEndpointConfig *config, const vmcEndpointOps *ops, void 
     ep->timers = g_ptr_array_new();
     /* Not in the struct, which is cleared: untouched it takes no memory. */
     ep->payload = g_malloc(VMC_ENDPOINT_FRAME_MAX);
-    ep->probeAt = VMC_TIME_NEVER;
+    ep->roundAt = VMC_TIME_NEVER;
+    ep->askedAt = ep->knownAt = LONG_AGO;
     g_queue_init(&ep->dirty);
     g_queue_init(&ep->linger);
+    g_queue_init(&ep->held);
     return ep;
 }
 
@@ -93,9 +99,11 @@ vmcEndpointFree(vmcEndpoint *ep)
 }
 
 int
-vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, void *channel)
+vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, void *channel,
+                      bool alone)
 {
-    vmcEndpointChannel added = { .address = address, .port = port, .channel = channel };
+    vmcEndpointChannel added = { .address = address, .port = port, .channel = channel,
+                                 .alone = alone };
 
     for (unsigned int i = 0; i < ep->channels->len; i++) {
         const vmcEndpointChannel *entry = &g_array_index(ep->channels, vmcEndpointChannel, i);
@@ -107,7 +115,7 @@ vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, vo
     return 0;
 }
 
-/* Only attached connections: the others may be freed when one of these is aborted. */
+/* Only attached and held connections: others may be freed when one of these is aborted. */
 static GList *
 attachedTo(const vmcEndpoint *ep, const void *channel)
 {
@@ -119,7 +127,7 @@ attachedTo(const vmcEndpoint *ep, const void *channel)
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         const vmcEndpointConn *conn = key;
 
-        if (conn->attached && conn->channel == channel)
+        if ((conn->attached || conn->held) && conn->channel == channel)
             found = g_list_prepend(found, key);
     }
     return found;
@@ -171,7 +179,10 @@ answerAddress(const vmcEndpoint *ep, const vmcFrame *frame, vmcFrameAddress *add
     address->dst = frame->address.src;
 }
 
-/* A probe for an address that nobody has yet (sender 0.0.0.0) is answered too. */
+/*
+ * A probe for an address that nobody has yet (sender 0.0.0.0) is answered too. It, and the
+ * announcement of an address, are what RFC 5227 wants of a host that comes up.
+ */
 static bool
 inputArp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 {
@@ -179,7 +190,8 @@ inputArp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     uint8_t headers[VMC_FRAME_HEADERS];
     size_t len;
 
-    (void)now;
+    if (frame->arp.sender.s_addr == 0 || frame->arp.sender.s_addr == frame->arp.target.s_addr)
+        vmcPresenceDoubt(ep, now, VMC_DOUBT_BOOT);
     if (frame->arp.op != ARP_REQUEST || !isOwnAddress(ep, frame->arp.target) ||
         frame->arp.sender.s_addr == frame->arp.target.s_addr)
         return false;
@@ -191,15 +203,13 @@ inputArp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 }
 
 static bool
-inputIcmp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
+inputEcho(vmcEndpoint *ep, const vmcFrame *frame)
 {
     uint8_t headers[VMC_FRAME_HEADERS];
     vmcFrameAddress address;
     uint16_t sum;
 
-    (void)now;
-    if (frame->payload[0] != ICMP_ECHO || frame->payload[1] != 0 ||
-        frame->len > ep->config.mtu - VMC_IP_LEN || !isOwnAddress(ep, frame->address.dst))
+    if (frame->payload[1] != 0 || frame->len > ep->config.mtu - VMC_IP_LEN)
         return false;
     memcpy(ep->payload, frame->payload, frame->len);
     memset(ep->payload, 0, 4);          /* an echo reply; its checksum comes last */
@@ -211,16 +221,33 @@ inputIcmp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     return true;
 }
 
-/*
- * The guest may have been rebooted and have forgotten its connections. A bare
- * ACK on each, once it has its address, makes it answer with a RST then; when
- * it does know the connection the ACK means nothing.
- */
-static void
-probeLater(vmcEndpoint *ep, vmcTime now)
+/* What a firewall says that rejects: a protocol or a port unreachable, or prohibited. */
+static bool
+inputUnreachable(vmcEndpoint *ep, const vmcFrame *frame)
 {
-    if (ep->probeAt == VMC_TIME_NEVER && ep->attached > 0)
-        ep->probeAt = now + PROBE_DELAY;
+    static const uint8_t codes[] = { 2, 3, 9, 10, 13 };
+    vmcFrameAddress quoted;
+    vmcEndpointTuple tuple;
+    uint32_t seq;
+
+    if (!memchr(codes, frame->payload[1], sizeof(codes)) || !vmcFrameQuoted(frame, &quoted, &seq))
+        return false;
+    tuple = (vmcEndpointTuple) {
+        .address = quoted.src, .port = quoted.srcPort,
+        .peer = quoted.dst, .peerPort = quoted.dstPort,
+    };
+    return vmcPresenceUnreachable(ep, &tuple, seq);
+}
+
+static bool
+inputIcmp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
+{
+    (void)now;
+    if (!isOwnAddress(ep, frame->address.dst))
+        return false;
+    if (frame->payload[0] == ICMP_UNREACHABLE)
+        return inputUnreachable(ep, frame);
+    return frame->payload[0] == ICMP_ECHO && inputEcho(ep, frame);
 }
 
 static bool
@@ -244,7 +271,10 @@ inputDhcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     memcpy(address.dstMac, reply.broadcast ? vmcMacBroadcast : reply.mac, VMC_MAC_LEN);
     len = vmcFrameUdp(headers, &address, reply.data, reply.len, !ep->config.noChecksums);
     vmcOutputFrame(ep, headers, len, reply.data, reply.len);
-    probeLater(ep, now);
+    if (reply.firmware)
+        vmcPresenceForgotten(ep, reply.mac);
+    if (reply.afresh)
+        vmcPresenceDoubt(ep, now, VMC_DOUBT_BOOT);
     return true;
 }
 
@@ -296,39 +326,26 @@ vmcEndpointInput(vmcEndpoint *ep, vmcTime now, const void *data, size_t len)
     vmcFrame frame = { .len = 0 };
     vmcFrameKind kind = vmcFrameParse(&frame, data, len, !ep->config.noChecksums);
 
+    bool silent = ep->attached > 0 && now - ep->frameAt > SILENCE;
+
     ep->stats.framesIn++;
+    ep->frameAt = now;
     if (kind == VMC_FRAME_MALFORMED)
         ep->stats.malformed++;
     if (!kinds[kind].input || !isForUs(ep, kind, &frame.address) ||
         !kinds[kind].input(ep, now, &frame))
         ep->stats.dropped++;
+    if (silent && ep->knownAt != now)
+        vmcPresenceDoubt(ep, now, VMC_DOUBT_SILENCE);
 }
 
 void
 vmcEndpointFlush(vmcEndpoint *ep, vmcTime now)
 {
-    while (!ep->linkFull && ep->dirty.head)
-        vmcTcpOutput(ep, ep->dirty.head->data, now);
-}
-
-static void
-probeAll(vmcEndpoint *ep, vmcTime now, size_t unread)
-{
-    GHashTableIter iter;
-    gpointer key;
-
-    if (now < ep->probeAt)
-        return;
-    ep->probeAt = unread > 0 ? now + PROBE_DELAY : VMC_TIME_NEVER;
-    if (unread > 0)
-        return;
-    g_hash_table_iter_init(&iter, ep->conns);
-    while (g_hash_table_iter_next(&iter, &key, NULL)) {
-        vmcEndpointConn *conn = key;
-
-        conn->ackDue = true;
-        vmcTcpDue(ep, conn);
-    }
+    do {
+        while (!ep->linkFull && ep->dirty.head)
+            vmcTcpOutput(ep, ep->dirty.head->data, now);
+    } while (vmcPresenceSettle(ep, now));
 }
 
 /* The connection whose timer is due first. Timers that were moved since are corrected. */
@@ -353,7 +370,7 @@ vmcEndpointNextTimer(vmcEndpoint *ep)
 {
     const vmcEndpointConn *conn = firstDue(ep);
 
-    return MIN(conn ? conn->timer.at : VMC_TIME_NEVER, ep->probeAt);
+    return MIN(conn ? conn->timer.at : VMC_TIME_NEVER, vmcPresenceNext(ep));
 }
 
 vmcTime
@@ -361,9 +378,9 @@ vmcEndpointTimer(vmcEndpoint *ep, vmcTime now, size_t unread)
 {
     vmcEndpointConn *conn;
 
+    vmcPresenceTimer(ep, now, unread);
     while ((conn = firstDue(ep)) && conn->timer.at <= now)
         vmcTcpTimer(ep, conn, now, unread);
-    probeAll(ep, now, unread);
     vmcEndpointFlush(ep, now);
     return vmcEndpointNextTimer(ep);
 }

@@ -94,6 +94,7 @@ typedef struct {
     uint64_t limited;           /* SYNs dropped at a limit */
     uint64_t retransmits;
     uint64_t refused;           /* RSTs sent for a SYN */
+    uint64_t answers;           /* segments that answer: the guest has the connection still */
 } vmcEndpointStats;
 
 /*
@@ -107,10 +108,13 @@ void vmcEndpointFree(vmcEndpoint *ep);
 
 /*
  * vmcEndpointAddChannel: from now on connections to @address:@port (host byte
- * order) open @channel. Returns -1 when that pair is taken.
+ * order) open @channel. Returns -1 when that pair is taken. @alone: one at a time is
+ * accepted by its host side. While one is open, another's open() is called only when
+ * the guest has said that it has the first one still, or that one is over.
  * vmcEndpointRemoveChannel: no new connections, and open ones are reset.
  */
-int vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, void *channel);
+int vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, void *channel,
+                          bool alone);
 void vmcEndpointRemoveChannel(vmcEndpoint *ep, vmcTime now, void *channel);
 
 /* vmcEndpointInput: one frame from the guest. */

@@ -40,6 +40,8 @@ struct _vmcEndpointConn {
     uint8_t duplicates;         /* duplicate acknowledgements in a row */
     uint8_t retries;            /* unanswered retransmissions or probes */
     uint8_t backoff;            /* how often the interval was doubled */
+    uint8_t asked;              /* questions in a row that the guest has not answered */
+    uint8_t askWaits;           /* how often the last one was unread when the next was due */
     uint16_t sndMss;
     uint16_t rcvMss;            /* the longest segment that came */
 
@@ -56,6 +58,8 @@ struct _vmcEndpointConn {
     bool recovering:1;          /* until sndUna reaches recover */
     bool dirty:1;               /* in the endpoint's dirty list */
     bool lingering:1;           /* in its linger list */
+    bool held:1;                /* in its held list */
+    bool askDue:1;              /* a question is to be sent */
 
     uint32_t irs, rcvNxt, rcvEdge, rcvAcked;
     uint32_t iss, sndUna, sndNxt, sndMax, finSeq, recover;
@@ -72,12 +76,14 @@ struct _vmcEndpointConn {
     vmcTime badAckAt;           /* no ACK to a bad segment before */
     vmcTime unaAt;              /* when sndUna moved last */
     vmcTime repeatedAt;         /* since then only known bytes came; 0: not so */
-    vmcTimer timer;             /* not after the earliest of the first three */
+    vmcTime askAt;              /* the next question, or the end for want of answers */
+    vmcTime heardAt;            /* when the guest spoke last as one who has it */
+    vmcTimer timer;             /* not after the earliest of what vmcTcpNextTimer() looks at */
 
     void *channel;
     void *host;
     GList dirtyLink;
-    GList lingerLink;
+    GList lingerLink;           /* in the linger or the held list */
 };
 G_STATIC_ASSERT(sizeof(vmcEndpointConn) <= 300);
 
@@ -85,6 +91,7 @@ typedef struct {
     struct in_addr address;
     uint16_t port;
     void *channel;
+    bool alone;                 /* one connection at a time */
 } vmcEndpointChannel;
 
 struct _vmcEndpoint {
@@ -97,9 +104,15 @@ struct _vmcEndpoint {
     GPtrArray *timers;
     GQueue dirty;               /* connections with work for the next flush */
     GQueue linger;              /* TIME_WAIT, or a RST is due; oldest first */
+    GQueue held;                /* DIALLING, not attached: another one is in the way; oldest first */
     unsigned int attached;
     unsigned int pending;       /* DIALLING or SYN_RECEIVED */
-    vmcTime probeAt;            /* when every connection sends a bare ACK */
+    vmcTime roundAt;            /* when all connections are asked whether the guest has them */
+    vmcTime askedAt;            /* when they were last */
+    bool doubted;               /* the next round has a reason other than time */
+    vmcTime doubtedAt;          /* when that was; only those not heard of since are asked */
+    vmcTime frameAt;            /* when a frame of the guest's came last */
+    vmcTime knownAt;            /* when one that speaks of a connection did */
     bool linkFull;
     uint8_t *payload;           /* of the frame that is being made, 64 KiB */
 };

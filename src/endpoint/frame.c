@@ -82,6 +82,7 @@ enum {
     ETHER_TYPE_ARP = 0x0806,
     IP_FRAGMENT = 0x3fff,       /* more fragments, or an offset */
     IP_DONT_FRAGMENT = 0x4000,
+    ICMP_HEADER = 8,
     OPTION_END = 0,
     OPTION_NOP = 1,
     OPTION_MSS = 2,
@@ -227,7 +228,7 @@ parseUdp(vmcFrame *frame, const uint8_t *data, size_t len)
 static vmcFrameKind
 parseIcmp(vmcFrame *frame, const uint8_t *data, size_t len)
 {
-    if (len < 8)
+    if (len < ICMP_HEADER)
         return VMC_FRAME_MALFORMED;
     frame->payload = data;
     frame->len = len;
@@ -314,6 +315,29 @@ vmcFrameParse(vmcFrame *frame, const void *data, size_t len, bool verify)
     default:
         return VMC_FRAME_OTHER;
     }
+}
+
+bool
+vmcFrameQuoted(const vmcFrame *frame, vmcFrameAddress *address, uint32_t *seq)
+{
+    const uint8_t *packet = frame->payload + ICMP_HEADER;
+    ipHeader ip;
+    uint16_t ports[2];
+    uint32_t number;
+
+    /* RFC 792: the IP header, and the first 8 bytes after it. */
+    if (frame->len < ICMP_HEADER + sizeof(ip) + sizeof(ports) + sizeof(number))
+        return false;
+    memcpy(&ip, packet, sizeof(ip));
+    if (ip.version != 0x45 || ip.protocol != IPPROTO_TCP)
+        return false;
+    memcpy(ports, packet + sizeof(ip), sizeof(ports));
+    memcpy(&number, packet + sizeof(ip) + sizeof(ports), sizeof(number));
+    *address = (vmcFrameAddress) {
+        .src = ip.src, .dst = ip.dst, .srcPort = ntohs(ports[0]), .dstPort = ntohs(ports[1]),
+    };
+    *seq = ntohl(number);
+    return true;
 }
 
 static uint8_t *

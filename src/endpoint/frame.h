@@ -88,6 +88,13 @@ extern const uint8_t vmcMacBroadcast[VMC_MAC_LEN];
 vmcFrameKind vmcFrameParse(vmcFrame *frame, const void *data, size_t len, bool verify);
 
 /*
+ * vmcFrameQuoted:
+ * Which segment of TCP an ICMP error in @frame speaks of: from where to where (no
+ * MAC addresses), and its number. False when it quotes none, or too little of it.
+ */
+bool vmcFrameQuoted(const vmcFrame *frame, vmcFrameAddress *address, uint32_t *seq);
+
+/*
  * vmcFrameTcp, vmcFrameUdp, vmcFrameIcmp, vmcFrameArp:
  * Write the headers that stand before @len bytes of @payload, and return their
  * length: at most VMC_FRAME_HEADERS. @checksum: also that of the payload's

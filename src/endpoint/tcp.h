@@ -31,6 +31,9 @@ bool vmcTcpInput(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame);
 /* vmcTcpDrain: the host side takes bytes again; @conn may be gone afterwards. */
 void vmcTcpDrain(vmcEndpoint *ep, vmcEndpointConn *conn);
 
+/* vmcTcpOpenHeld: asks for the host side of a connection that was held; it may be aborted. */
+void vmcTcpOpenHeld(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
+
 /* vmcTcpOpened: the host side of a DIALLING connection is there. */
 void vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 
@@ -40,6 +43,12 @@ void vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 /* vmcTcpTimer: does what is due on @conn, which may be gone afterwards; @unread as there. */
 void vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, size_t unread);
 
+/*
+ * vmcTcpMayAnswer: whether the guest may have to answer still: it has not read the last
+ * segment, or the full link did not take it yet. A link that is never empty does not matter.
+ */
+bool vmcTcpMayAnswer(const vmcEndpoint *ep, const vmcEndpointConn *conn, size_t unread);
+
 /* vmcTcpSendRoom: how many bytes the guest's window and the limit of bytes in flight allow. */
 size_t vmcTcpSendRoom(const vmcEndpointConn *conn);
 
@@ -48,6 +57,7 @@ size_t vmcTcpSendRoom(const vmcEndpointConn *conn);
  * vmcTcpDue: it has something to do at the next flush.
  * vmcTcpDetach: close(), once. vmcTcpFree: frees it and tells nobody.
  * vmcTcpDrop: both. vmcTcpAbort: ends it by RST; it is gone once that is sent.
+ * vmcTcpUnhold: it waits for no other connection any more.
  * vmcTcpFinish: ends it when both directions are done; false when it is gone.
  */
 void vmcTcpDue(vmcEndpoint *ep, vmcEndpointConn *conn);
@@ -55,6 +65,7 @@ void vmcTcpNotDue(vmcEndpoint *ep, vmcEndpointConn *conn);
 void vmcTcpDetach(vmcEndpoint *ep, vmcEndpointConn *conn, bool reset);
 void vmcTcpFree(vmcEndpoint *ep, vmcEndpointConn *conn);
 void vmcTcpDrop(vmcEndpoint *ep, vmcEndpointConn *conn);
+void vmcTcpUnhold(vmcEndpoint *ep, vmcEndpointConn *conn);
 void vmcTcpAbort(vmcEndpoint *ep, vmcEndpointConn *conn);
 bool vmcTcpFinish(vmcEndpoint *ep, vmcEndpointConn *conn);
 void vmcTcpSetState(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTcpState state);

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "endpoint/presence.h"
+
 enum {
     MSS_DEFAULT = 536,
     MSS_MIN = 88,
@@ -66,7 +68,8 @@ connNew(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const vmcFrame *frame,
     conn->sndWnd = conn->sndWndMax = syn->window;
     conn->iss = initialSequence(ep, tuple, now);
     conn->sndUna = conn->sndNxt = conn->sndMax = conn->iss;
-    conn->rtxAt = conn->ackAt = conn->endAt = conn->timer.at = VMC_TIME_NEVER;
+    conn->heardAt = now;
+    conn->rtxAt = conn->ackAt = conn->endAt = conn->askAt = conn->timer.at = VMC_TIME_NEVER;
     return conn;
 }
 
@@ -81,36 +84,60 @@ vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
     vmcTcpDue(ep, conn);
 }
 
+/* Asks for the host side of a DIALLING connection. Returns false when it is refused. */
+static bool
+openHost(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+{
+    vmcEndpointOpen answer = ep->ops->open(ep->opaque, conn->channel, conn, &conn->tuple);
+
+    if (answer == VMC_ENDPOINT_OPEN_REFUSED)
+        return false;
+    conn->attached = true;
+    ep->attached++;
+    vmcPresenceBegin(ep, now);
+    if (answer == VMC_ENDPOINT_OPEN_OK)
+        vmcTcpOpened(ep, conn, now);
+    else
+        vmcTcpSetTimer(ep, conn, &conn->endAt, now + DIALLING_TIME);
+    return true;
+}
+
 static void
 openConn(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, const vmcFrame *frame,
-         void *channel)
+         const vmcEndpointChannel *channel)
 {
-    vmcEndpointConn *conn = connNew(ep, tuple, frame, channel, now);
-    vmcEndpointOpen answer = ep->ops->open(ep->opaque, channel, conn, &conn->tuple);
+    bool hold = channel->alone && vmcPresenceMayHold(ep, channel->channel, now);
+    vmcEndpointConn *conn = connNew(ep, tuple, frame, channel->channel, now);
 
-    if (answer == VMC_ENDPOINT_OPEN_REFUSED) {
+    ep->pending++;
+    if (hold) {
+        vmcPresenceHold(ep, conn);
+        vmcTcpSetTimer(ep, conn, &conn->endAt, now + DIALLING_TIME);
+    } else if (!openHost(ep, conn, now)) {
+        ep->pending--;
         g_free(conn);
         vmcTcpAnswerReset(ep, frame);
         return;
     }
     g_hash_table_add(ep->conns, conn);
-    conn->attached = true;
-    ep->attached++;
-    ep->pending++;
-    if (answer == VMC_ENDPOINT_OPEN_OK)
-        vmcTcpOpened(ep, conn, now);
-    else
-        vmcTcpSetTimer(ep, conn, &conn->endAt, now + DIALLING_TIME);
 }
 
-static void *
+void
+vmcTcpOpenHeld(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+{
+    vmcTcpUnhold(ep, conn);
+    if (ep->attached >= VMC_ENDPOINT_MAX_CONNS || !openHost(ep, conn, now))
+        vmcTcpAbort(ep, conn);
+}
+
+static const vmcEndpointChannel *
 findChannel(const vmcEndpoint *ep, const vmcEndpointTuple *tuple)
 {
     for (unsigned int i = 0; i < ep->channels->len; i++) {
         const vmcEndpointChannel *entry = &g_array_index(ep->channels, vmcEndpointChannel, i);
 
         if (entry->port == tuple->port && entry->address.s_addr == tuple->address.s_addr)
-            return entry->channel;
+            return entry;
     }
     return NULL;
 }
@@ -119,7 +146,7 @@ findChannel(const vmcEndpoint *ep, const vmcEndpointTuple *tuple)
 static bool
 inputOpen(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, const vmcFrame *frame)
 {
-    void *channel = findChannel(ep, tuple);
+    const vmcEndpointChannel *channel = findChannel(ep, tuple);
 
     if (!channel) {
         vmcTcpAnswerReset(ep, frame);
@@ -527,7 +554,7 @@ inputFromPast(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFram
 {
     vmcTcpAnswerReset(ep, frame);
     vmcTcpDrop(ep, conn);
-    ep->probeAt = MIN(ep->probeAt, now);
+    vmcPresenceDoubt(ep, now, VMC_DOUBT_PAST);
 }
 
 static void
@@ -542,6 +569,7 @@ inputSegment(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFrame
         return;
     }
     if (inputAck(ep, conn, now, frame)) {
+        vmcPresenceHeard(ep, conn, now);
         memcpy(conn->mac, frame->address.srcMac, VMC_MAC_LEN);
         inputData(ep, conn, now, frame);
     }
@@ -564,8 +592,11 @@ inputSyn(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, vmcEndpoin
         inputSynAgain(ep, conn, now);
         return true;
     }
-    if (conn)                   /* the guest has forgotten it: take the new one */
+    if (conn) {                 /* the guest has forgotten it: take the new one */
+        if (conn->attached)
+            vmcPresenceDoubt(ep, now, VMC_DOUBT_BOOT);
         vmcTcpDrop(ep, conn);
+    }
     return inputOpen(ep, now, tuple, frame);
 }
 
@@ -590,6 +621,8 @@ vmcTcpInput(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 
     if ((flags & (VMC_TCP_SYN | VMC_TCP_RST)) == VMC_TCP_SYN)
         return inputSyn(ep, now, &tuple, conn, frame);
+    if (conn && !(flags & VMC_TCP_RST))
+        ep->knownAt = now;
     if (!connTakes(conn))
         inputNoConn(ep, conn, frame);
     else if (flags & VMC_TCP_RST)

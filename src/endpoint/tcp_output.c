@@ -9,6 +9,7 @@
 #include "endpoint/tcp.h"
 
 #include "endpoint/output.h"
+#include "endpoint/presence.h"
 
 enum {
     RETRIES_MAX = 14,           /* about 85 s */
@@ -224,7 +225,8 @@ void
 vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
     static bool (*const steps[])(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now) = {
-        outputReset, outputSyn, outputResend, outputData, outputProbe, outputAck,
+        outputReset, outputSyn, outputResend, outputData, outputProbe, vmcPresenceOutput,
+        outputAck,
     };
 
     vmcTcpNotDue(ep, conn);
@@ -297,12 +299,8 @@ timerEnd(vmcEndpoint *ep, vmcEndpointConn *conn)
     return false;
 }
 
-/*
- * Whether the guest may have to answer still: it has not read the last segment, or the
- * full link did not take it yet. A link that is never empty does not matter.
- */
-static bool
-mayAnswer(const vmcEndpoint *ep, const vmcEndpointConn *conn, size_t unread)
+bool
+vmcTcpMayAnswer(const vmcEndpoint *ep, const vmcEndpointConn *conn, size_t unread)
 {
     return (ep->linkFull && conn->dirty) || !vmcOutputIsRead(ep, conn->sentTo, unread);
 }
@@ -317,10 +315,12 @@ vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, size_t unread)
         vmcTcpAckSoon(ep, conn);
     }
     if (conn->rtxAt <= now) {
-        if (mayAnswer(ep, conn, unread))
+        if (vmcTcpMayAnswer(ep, conn, unread))
             vmcTcpSetTimer(ep, conn, &conn->rtxAt, now + vmcTcpRtxInterval(conn));
         else
             timerRtx(ep, conn, now);
     }
+    if (conn->askAt <= now)
+        vmcPresenceConnTimer(ep, conn, now, unread);
     vmcTimerSet(ep->timers, &conn->timer, vmcTcpNextTimer(conn));
 }

@@ -312,7 +312,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config.noChecksums = !f->checksums;
     memcpy(config.mac, ourMac, sizeof(ourMac));
     ep = vmcEndpointNew(&config, &fuzzOps, f);
-    vmcEndpointAddChannel(ep, (struct in_addr) { htonl(0x0a000204) }, 600, f);
+    vmcEndpointAddChannel(ep, (struct in_addr) { htonl(0x0a000204) }, 600, f,
+                          (settings & 4) != 0);
     while (f->len > 0) {
         uint8_t step = next(f);
 

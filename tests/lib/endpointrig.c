@@ -173,7 +173,7 @@ rigNew(void)
     };
     rig *r = rigNewConfig(&config);
 
-    g_assert_cmpint(vmcEndpointAddChannel(r->ep, rigAddress("10.0.2.4"), 600, r), ==, 0);
+    g_assert_cmpint(vmcEndpointAddChannel(r->ep, rigAddress("10.0.2.4"), 600, r, false), ==, 0);
     return r;
 }
 

@@ -44,10 +44,10 @@
 #define PROBE_INTERVAL ((vmcTime)1000000)
 
 /*
- * Probes sent at once, two frames each, and the pause until the guest has read
+ * Probes sent at once, four frames each, and the pause until the guest has read
  * them: a full link would have no room for the resets that its answers call for.
  */
-#define PROBES_A_TURN 32
+#define PROBES_A_TURN 16
 #define PROBE_PAUSE ((vmcTime)20000)
 
 /* Without an event for so long, nothing more is expected soon. */
@@ -83,6 +83,7 @@ typedef struct {
     bool serving;               /* SERVE has come: the link may be used */
     bool linkFull;              /* the endpoint waits for room in the link */
     vmcTime restAt;             /* when nothing will have happened for a while */
+    vmcEndpointStats seen;      /* at the last turn */
     bool over;                  /* QEMU or the broker is gone */
 } workerProcess;
 
@@ -276,7 +277,8 @@ handleChannel(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC
     channel->number = message->channel;
     channel->counters = &worker->counters->channels[message->channel];
     g_hash_table_insert(worker->channels, GUINT_TO_POINTER(channel->number), channel);
-    return vmcEndpointAddChannel(worker->endpoint, address, message->port, channel) == 0;
+    return vmcEndpointAddChannel(worker->endpoint, address, message->port, channel,
+                                 message->value != 0) == 0;
 }
 
 /* Its connections are closed first, so that the broker gets their CLOSE before REMOVED. */
@@ -402,6 +404,19 @@ prepare(workerProcess *worker)
     return vmcLoopAdd(worker->loop, &worker->mailboxWatch, EPOLLIN);
 }
 
+/* Whether since the last time the guest has only said that it has its connections. */
+static bool
+onlyAnswers(workerProcess *worker)
+{
+    vmcEndpointStats last = worker->seen;
+
+    if (!worker->endpoint)
+        return false;
+    worker->seen = *vmcEndpointGetStats(worker->endpoint);
+    return worker->seen.answers != last.answers &&
+        worker->seen.answers - last.answers == worker->seen.framesIn - last.framesIn;
+}
+
 /*
  * A guest may be silent for hours: some time after the last event, memory that was
  * needed before is given back, once.
@@ -429,7 +444,7 @@ serve(workerProcess *worker)
         vmcTime next = nextDue(worker, start);
 
         watchMailbox(worker);
-        restLater(worker, start, events > 0);
+        restLater(worker, start, events > 0 && !onlyAnswers(worker));
         next = MIN(next, worker->restAt);
         events = vmcLoopTurn(worker->loop, next == VMC_TIME_NEVER ? -1 : MAX(next - start, 0));
         if (events < 0)

@@ -381,7 +381,7 @@ static const struct {
       "= consumed=1000\n"
       "< A ack=2501 win=1000\n"
       "= consumed=2500\n"
-      "+ 60000\n" },
+      "+ 59000\n" },
     { "host-data-before-open",
       "< S mss=1000\n"
       "> SA\n"
@@ -580,7 +580,7 @@ static const struct {
       "> FA seq=6\n"
       "= retransmits=2\n"
       "< A ack=7\n"
-      "+ 60000\n"
+      "+ 59000\n"
       "= closes=0\n" },
     { "time-wait-takes-new-syn",
       CONNECT
@@ -714,7 +714,7 @@ static const struct {
       "> A seq=2001 len=500\n"
       "= retransmits=4\n"
       "< A ack=2501 win=1000\n"
-      "+ 60000\n"
+      "+ 59000\n"
       "= consumed=2500\n" },
     { "timeout-then-ack-of-the-first-sending",
       CONNECT
@@ -758,12 +758,14 @@ static const struct {
       "> A seq=1 len=1\n"
       "+ 4800\n"
       "> A seq=1 len=1\n"
-      "+ 72000\n"
+      "+ 50000\n"
       "> A seq=1 len=1\n> A seq=1 len=1\n> A seq=1 len=1\n"
       "> A seq=1 len=1\n> A seq=1 len=1\n> A seq=1 len=1\n"
-      "> A seq=1 len=1\n> A seq=1 len=1\n> A seq=1 len=1\n"
+      "+ 18000\n"
+      "> A seq=0\n> A seq=0\n> A seq=1 len=1\n> A seq=0\n> A seq=0\n"
+      "> A seq=0\n> A seq=1 len=1\n> A seq=0\n"
       "= closes=0\n"
-      "+ 8000\n"
+      "+ 1000\n"
       "> RA seq=2 ack=1\n"
       "= closes=1 reset=1 count=0\n" },
     { "three-duplicates-resend-one",
@@ -781,7 +783,7 @@ static const struct {
       "< A ack=2001 win=1000\n"
       "> A seq=2001 len=1000\n"
       "< A ack=4001 win=1000\n"
-      "+ 60000\n"
+      "+ 59000\n"
       "= retransmits=2 consumed=4000\n" },
     { "window-updates-are-no-duplicates",
       CONNECT
