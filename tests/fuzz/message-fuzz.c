@@ -222,10 +222,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f.open = g_hash_table_new(NULL, NULL);
     f.channels = next(&f) % (CHANNELS_MAX + 1);
     for (unsigned int i = 0; i < f.channels; i++)
-        g_assert(vmcConntableAddChannel(f.conntable, addressOf(i), portOf(i), &number) && number == i);
+        g_assert(vmcConntableAddChannel(f.conntable, addressOf(i), portOf(i), false, &number) && number == i);
     for (unsigned int i = 0; i < f.channels; i++)
         f.states[i] = THERE;
-    g_assert(f.channels == 0 || !vmcConntableAddChannel(f.conntable, addressOf(0), portOf(0), &number));
+    g_assert(f.channels == 0 || !vmcConntableAddChannel(f.conntable, addressOf(0), portOf(0), false, &number));
     while (f.len > 0) {
         uint8_t step = next(&f);
 

@@ -27,6 +27,7 @@ struct _vmcLinkGuest {
     int link;
     guint16 lastPort;
     GHashTable *conns;          /* port → vmcLinkConn */
+    bool firewall;              /* drops what belongs to no connection */
 };
 
 static const uint8_t relayMac[VMC_MAC_LEN] = { 0x52, 0x55, 10, 0, 2, 4 };
@@ -210,6 +211,11 @@ takeSegment(vmcLinkConn *conn, const vmcFrame *frame)
 {
     const vmcSegment *in = &frame->segment;
 
+    if (conn->forgotten) {
+        if (!conn->guest->firewall && (in->flags & VMC_TCP_RST) == 0)
+            sendSegment(conn, in->ack, VMC_TCP_RST, NULL, 0);
+        return;
+    }
     if (in->flags & VMC_TCP_RST) {
         conn->refused = !conn->connected;
         conn->reset = conn->connected && in->seq == conn->rcvNxt;
@@ -226,6 +232,30 @@ takeSegment(vmcLinkConn *conn, const vmcFrame *frame)
         conn->window = (guint32)in->window << 3;
     }
     takeData(conn, frame);
+}
+
+void
+vmcLinkReboot(vmcLinkGuest *guest, bool firewall)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    guest->firewall = firewall;
+    g_hash_table_iter_init(&iter, guest->conns);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        ((vmcLinkConn *)value)->forgotten = true;
+}
+
+void
+vmcLinkAnnounce(vmcLinkGuest *guest)
+{
+    vmcArp arp = { .op = 1 };
+    guint8 frame[VMC_FRAME_HEADERS];
+
+    inet_pton(AF_INET, "10.0.2.5", &arp.sender);
+    arp.target = arp.sender;
+    memcpy(arp.senderMac, guestMac, VMC_MAC_LEN);
+    vmcLinkFrame(guest, frame, vmcFrameArp(frame, guestMac, vmcMacBroadcast, &arp));
 }
 
 bool

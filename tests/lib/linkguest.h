@@ -18,6 +18,7 @@ typedef struct {
     guint16 port;               /* ours */
     guint16 channel;            /* the relay's */
     bool connected, refused, ended, reset;
+    bool forgotten;             /* since a reboot */
     bool deaf;                  /* acknowledges nothing, as one who reads nothing */
     guint32 sndNxt, sndUna, rcvNxt;
     guint32 window;             /* of the relay, in bytes */
@@ -62,6 +63,14 @@ void vmcLinkReset(vmcLinkConn *conn);
  * them in turn, but those of connections), whose answers are not looked at.
  */
 void vmcLinkFlood(vmcLinkGuest *guest, guint16 channel, guint count);
+
+/*
+ * vmcLinkReboot: the guest knows none of its connections any more; what still comes
+ * on one of them is answered with a RST, or with @firewall not at all.
+ * vmcLinkAnnounce: it says by ARP that it has its address.
+ */
+void vmcLinkReboot(vmcLinkGuest *guest, bool firewall);
+void vmcLinkAnnounce(vmcLinkGuest *guest);
 
 /* vmcLinkFrame: any bytes at all. */
 void vmcLinkFrame(vmcLinkGuest *guest, const void *frame, gsize len);

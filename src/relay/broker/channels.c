@@ -79,7 +79,7 @@ number(vmcChannels *channels, vmcBrokerChannel *channel)
     struct in_addr address = { .s_addr = inet_addr(channel->def->address) };
 
     if (!vmcConntableAddChannel(channels->conntable, address, (uint16_t)channel->def->port,
-                                &channel->number)) {
+                                vmcSourceIsAlone(channel->source), &channel->number)) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "the guest has %d vmchannels: more are not accepted",
                        VMC_NIC_CHANNELS_MAX);

@@ -86,6 +86,7 @@ addChannel(void *opaque, const char *value)
     message.channel = channel->number;
     message.address = inet_addr(def->address);
     message.port = (uint16_t)def->port;
+    message.value = vmcSourceIsAlone(channel->source);
     postAtOnce(commands, &message);
     return vmcChannelName(channel);
 }

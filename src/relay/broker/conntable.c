@@ -100,7 +100,7 @@ freeNumber(const vmcConntable *table)
 
 bool
 vmcConntableAddChannel(vmcConntable *table, struct in_addr address, uint16_t port,
-                       uint32_t *number)
+                       bool alone, uint32_t *number)
 {
     uint32_t free = freeNumber(table);
 
@@ -116,7 +116,7 @@ vmcConntableAddChannel(vmcConntable *table, struct in_addr address, uint16_t por
         g_array_set_size(table->channels, free + 1);
     *channelAt(table, free) = (tableChannel) {
         CHANNEL_THERE, { .type = VMC_IPC_BROKER_CHANNEL, .channel = free,
-                         .address = address.s_addr, .port = port } };
+                         .address = address.s_addr, .port = port, .value = alone } };
     *number = free;
     return true;
 }

@@ -27,15 +27,15 @@ void vmcConntableFree(vmcConntable *table);
 
 /*
  * vmcConntableAddChannel: the channel gets the lowest *@number, from 0, that is
- * free. Returns false when another one has that address and port (host byte
- * order), or when there are VMC_NIC_CHANNELS_MAX.
+ * free. @alone: its host side takes one connection at a time. Returns false when another
+ * one has that address and port (host byte order), or when there are VMC_NIC_CHANNELS_MAX.
  * vmcConntableRemoveChannel: its connections are over, and address and port free.
  * Its number is not: the worker may just have asked for it, and is refused.
  * vmcConntableRemoved: the worker knows, the number is free. Returns false when the
  * channel was not removed, or the worker has not closed its connections.
  */
 bool vmcConntableAddChannel(vmcConntable *table, struct in_addr address, uint16_t port,
-                            uint32_t *number);
+                            bool alone, uint32_t *number);
 void vmcConntableRemoveChannel(vmcConntable *table, uint32_t number);
 bool vmcConntableRemoved(vmcConntable *table, uint32_t number);
 

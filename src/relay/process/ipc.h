@@ -23,7 +23,7 @@ typedef enum {
     VMC_IPC_WORKER_REMOVED,     /* no OPEN of that channel comes any more */
     VMC_IPC_BROKER_NETWORK,     /* the guest's address; id: prefix, value: MTU */
     VMC_IPC_BROKER_COUNTERS,    /* counters.h: where bytes are counted */
-    VMC_IPC_BROKER_CHANNEL,     /* a channel's number, address and port */
+    VMC_IPC_BROKER_CHANNEL,     /* a channel's number, address, port; value: one at a time */
     VMC_IPC_BROKER_REMOVE,      /* a channel is no more, nor are its connections */
     VMC_IPC_BROKER_KNOWN,       /* a connection of a worker that is dead */
     VMC_IPC_BROKER_SERVE,       /* that was all: begin */

@@ -21,14 +21,14 @@ testRemove(void)
     unsigned int ended = 0;
     uint32_t first = 77, second = 77, third = 77;
 
-    g_assert_true(vmcConntableAddChannel(conntable, address, 600, &first));
+    g_assert_true(vmcConntableAddChannel(conntable, address, 600, false, &first));
     g_assert_cmpuint(first, ==, 0);
     g_assert_false(vmcConntableRemoved(conntable, first));
     vmcConntableOpen(conntable, &open, &ended);
     vmcConntableRemoveChannel(conntable, first);
     g_assert_cmpuint(ended, ==, 1);
     /* The address is free, the number is not, and may still be asked for. */
-    g_assert_true(vmcConntableAddChannel(conntable, address, 600, &second));
+    g_assert_true(vmcConntableAddChannel(conntable, address, 600, false, &second));
     g_assert_cmpuint(second, ==, 1);
     open.id = 2;
     g_assert_true(vmcConntableMayOpen(conntable, &open));
@@ -38,13 +38,13 @@ testRemove(void)
     g_assert_true(vmcConntableRemoved(conntable, first));
     g_assert_false(vmcConntableRemoved(conntable, first));
     g_assert_false(vmcConntableMayOpen(conntable, &open));
-    g_assert_true(vmcConntableAddChannel(conntable, address, 601, &third));
+    g_assert_true(vmcConntableAddChannel(conntable, address, 601, false, &third));
     g_assert_cmpuint(third, ==, 0);
     /* No worker, nobody who must hear. */
     vmcConntableRemoveChannel(conntable, second);
     vmcConntableWorkerEnded(conntable);
     g_assert_false(vmcConntableRemoved(conntable, second));
-    g_assert_true(vmcConntableAddChannel(conntable, address, 602, &second));
+    g_assert_true(vmcConntableAddChannel(conntable, address, 602, false, &second));
     g_assert_cmpuint(second, ==, 1);
     vmcConntableFree(conntable);
 }

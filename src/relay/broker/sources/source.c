@@ -42,6 +42,12 @@ vmcSourceIsReady(const vmcSource *source)
     return !source->pump || vmcChannelPumpLayers(source->pump) != 0;
 }
 
+bool
+vmcSourceIsAlone(const vmcSource *source)
+{
+    return source->driver->alone;
+}
+
 const char *
 vmcSourceReport(const vmcSource *source)
 {
@@ -139,7 +145,7 @@ vmcSourceOpen(vmcSource *source, vmcSourceDone done, void *opaque, int *fd,
     vmcSourceRequest *asked;
     vmcSourceResult result;
 
-    if (source->driver->alone && source->busy > 0)
+    if (vmcSourceIsAlone(source) && source->busy > 0)
         return VMC_SOURCE_REFUSED;
     asked = g_new0(vmcSourceRequest, 1);
     asked->source = source;

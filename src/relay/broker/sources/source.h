@@ -47,6 +47,9 @@ void vmcSourceFree(vmcSource *source);
 /* vmcSourceIsReady: whether its pump, if it has one, is confined. */
 bool vmcSourceIsReady(const vmcSource *source);
 
+/* vmcSourceIsAlone: whether it takes one guest connection at a time. */
+bool vmcSourceIsAlone(const vmcSource *source);
+
 /* vmcSourceReport: what a person must know to use it (a pty's path), or NULL. */
 const char *vmcSourceReport(const vmcSource *source);
 
