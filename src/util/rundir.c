@@ -5,10 +5,12 @@
 #include "util/rundir.h"
 
 #include <glib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define FOLDER "vmchannel"
+#define HASH_DIGITS 16
 
 const char *
 vmcRunDirSystem(void)
@@ -37,4 +39,21 @@ vmcRunDirOwn(void)
     g_autofree char *user = vmcRunDirUser();
 
     return user ? g_build_filename(user, FOLDER, NULL) : g_strdup(vmcRunDirSystem());
+}
+
+char *
+vmcRunDirName(const char *guest)
+{
+    size_t len = MIN(strlen(guest), VMC_RUN_DIR_NAME_MAX - HASH_DIGITS - 1);
+    g_autofree char *start = NULL;
+    g_autofree char *hash = NULL;
+
+    if (strlen(guest) <= VMC_RUN_DIR_NAME_MAX && !strchr(guest, '/'))
+        return g_strdup(guest);
+    /* No part of a character in UTF-8. */
+    while (len > 0 && ((unsigned char)guest[len] & 0xc0) == 0x80)
+        len--;
+    start = g_strndup(guest, len);
+    hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, guest, -1);
+    return g_strdup_printf("%s-%.*s", g_strdelimit(start, "/", '_'), HASH_DIGITS, hash);
 }

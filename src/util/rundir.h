@@ -14,7 +14,13 @@
  * vmcRunDirOwn: that of the guests that this process's user runs: in
  * vmcRunDirUser(), else vmcRunDirSystem().
  * None makes the folder. The caller frees what is not const.
+ * vmcRunDirName: how files there are called that belong to @guest, a guest's uuid or
+ * name: that itself, or, where it is longer than VMC_RUN_DIR_NAME_MAX bytes or has a
+ * '/', its beginning and a hash of it. So the path of a socket is not too long, and
+ * no two names give one.
  */
+#define VMC_RUN_DIR_NAME_MAX 48
 char *vmcRunDirUser(void);
 const char *vmcRunDirSystem(void);
 char *vmcRunDirOwn(void);
+char *vmcRunDirName(const char *guest);

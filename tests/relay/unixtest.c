@@ -16,6 +16,7 @@
 #include "tests/lib/hostsocket.h"
 #include "tests/lib/linkguest.h"
 #include "tests/lib/machine.h"
+#include "util/rundir.h"
 #include "util/socket.h"
 
 #define RELAY "vmchannel-relay"
@@ -319,30 +320,49 @@ testBindPath(const char *dir)
 }
 
 /* A path of the relay's own making, told apart by the guest's name; gone at its end. */
-static void
-testBindGenerated(const char *dir)
+static vmcLinkGuest *
+guestNamed(const char *dir, const char *name)
 {
-    g_autofree char *name = g_strdup_printf("a/guest-%d", getpid());
-    g_autofree char *path = g_strdup_printf("%s/vmchannel/a_guest-%d-10.0.2.4-600.sock", dir,
-                                            getpid());
-    g_autoptr(vmcLinkGuest) guest = NULL;
-    vmcLinkConn *conn;
-    int host;
+    vmcLinkGuest *guest;
 
     g_setenv("XDG_RUNTIME_DIR", dir, TRUE);
     guest = vmcLinkGuestStart(NULL, RELAY, "--name %s --vmchannel 600:unix:,server,nowait", name);
     g_unsetenv("XDG_RUNTIME_DIR");
-    if (!guest) {
-        g_test_fail();
-        return;
+    return guest;
+}
+
+/* Guests whose names differ by a '/', or far behind, have paths of their own. */
+static void
+testBindGenerated(const char *dir)
+{
+    g_autofree char *longer = g_strnfill(150, 'x');
+    g_autofree char *longest = g_strconcat(longer, "y", NULL);
+    const char *names[] = { "a/guest", "a_guest", longer, longest };
+    vmcLinkGuest *guests[G_N_ELEMENTS(names)] = { NULL };
+    char *paths[G_N_ELEMENTS(names)];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *name = vmcRunDirName(names[i]);
+
+        paths[i] = g_strdup_printf("%s/vmchannel/%s-10.0.2.4-600.sock", dir, name);
+        guests[i] = guestNamed(dir, names[i]);
+        g_assert_nonnull(guests[i]);
     }
-    conn = vmcLinkConnect(guest, 600);
-    host = hostDial(path);
-    hostSay(host, "found");
-    g_assert_true(vmcLinkWaitText(conn, "found"));
-    close(host);
-    g_clear_pointer(&guest, vmcLinkGuestFree);
-    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        vmcLinkConn *conn = vmcLinkConnect(guests[i], 600);
+        int host = hostDial(paths[i]);
+
+        hostSay(host, names[i]);
+        g_assert_true(vmcLinkWaitText(conn, names[i]));
+        close(host);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        vmcLinkGuestClose(guests[i]);
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        vmcLinkGuestFree(guests[i]);
+        g_assert_false(g_file_test(paths[i], G_FILE_TEST_EXISTS));
+        g_free(paths[i]);
+    }
 }
 
 /* Who may dial is decided by the folder alone, whatever umask the relay was started with. */

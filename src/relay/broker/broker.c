@@ -30,6 +30,7 @@
 #include "relay/process/supervised.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/rundir.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
@@ -338,13 +339,14 @@ static int
 prepare(vmcBroker *broker, const int keep[2])
 {
     const vmcRelayOptions *options = broker->options;
+    g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
 
     raiseLimit();
     broker->loop = vmcLoopNew();
     if (!broker->loop || vmcChildInit() < 0 || watchLink(broker) < 0 || watchSignals(broker) < 0)
         return -1;
-    broker->guestName = options->uuid ? g_strdup(options->uuid)
-        : options->name ? g_strdup(options->name) : g_strdup_printf("%d", (int)getpid());
+    broker->guestName = vmcRunDirName(options->uuid ? options->uuid
+                                      : options->name ? options->name : pid);
     broker->channels = vmcChannelsNew(broker->loop, options, broker->guestName, broker->conntable);
     if (!broker->channels)
         return -1;

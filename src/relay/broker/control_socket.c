@@ -280,7 +280,6 @@ prepare(vmcControlSocket *control, const char *name)
     g_autofree char *folder = vmcRunDirOwn();
     g_autofree char *file = g_strdup_printf("%s.sock", name);
 
-    g_strdelimit(file, "/", '_');
     control->path = g_build_filename(folder, file, NULL);
     if (g_mkdir_with_parents(folder, FOLDER_MODE) < 0) {
         vmcReportSystemError(errno, "no control socket '%s'", control->path);

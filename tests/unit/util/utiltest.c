@@ -7,6 +7,7 @@
 
 #include "util/enum.h"
 #include "util/error.h"
+#include "util/rundir.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
 
@@ -137,6 +138,37 @@ testErrorNumbers(void)
     g_assert_null(vmcErrorCodeText(-1));
 }
 
+/* What a guest's files are called: short enough, and no two guests' alike. */
+static void
+testRunDirName(void)
+{
+    static const char uuid[] = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0";
+    static const char *const plain[] = { uuid, "a_b", "guest", "" };
+    g_autofree char *slash = vmcRunDirName("a/b");
+    g_autofree char *longer = g_strnfill(200, 'x');
+    g_autofree char *other = g_strconcat(longer, "y", NULL);
+    g_autofree char *one = vmcRunDirName(longer);
+    g_autofree char *two = vmcRunDirName(other);
+    g_autofree char *letters = g_strconcat("x", "\303\244\303\244\303\244\303\244\303\244\303\244"
+                                           "\303\244\303\244\303\244\303\244\303\244\303\244"
+                                           "\303\244\303\244\303\244", longer, NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(plain); i++) {
+        g_autofree char *name = vmcRunDirName(plain[i]);
+
+        g_assert_cmpstr(name, ==, plain[i]);
+    }
+    g_assert_true(g_str_has_prefix(slash, "a_b-"));
+    g_assert_cmpuint(strlen(one), ==, VMC_RUN_DIR_NAME_MAX);
+    g_assert_cmpstr(one, !=, two);
+    for (size_t cut = 0; cut < 2; cut++) {
+        g_autofree char *name = vmcRunDirName(letters + cut);
+
+        g_assert_true(g_utf8_validate(name, -1, NULL));
+        g_assert_cmpuint(strlen(name), <=, VMC_RUN_DIR_NAME_MAX);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -147,5 +179,6 @@ main(int argc, char **argv)
     g_test_add_func("/util/error/bound", testErrorBound);
     g_test_add_func("/util/error/per-thread", testErrorIsPerThread);
     g_test_add_func("/util/error/numbers", testErrorNumbers);
+    g_test_add_func("/util/rundir/name", testRunDirName);
     return g_test_run();
 }

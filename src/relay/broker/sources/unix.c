@@ -211,11 +211,10 @@ removeStaleSocket(const vmcSource *source, const struct sockaddr_un *address)
 static int
 generatePath(vmcSource *source)
 {
-    g_autofree char *name = g_strdelimit(g_strdup(source->start->guestName), "/", '_');
     g_autofree char *parent = vmcRunDirOwn();
 
-    source->path = g_strdup_printf("%s/%s-%s-%u.sock", parent, name, source->def->address,
-                                   source->def->port);
+    source->path = g_strdup_printf("%s/%s-%s-%u.sock", parent, source->start->guestName,
+                                   source->def->address, source->def->port);
     if (g_mkdir_with_parents(parent, 0700) < 0) {
         vmcSourceReportError(source, errno, "cannot create the directory of");
         return -1;
