@@ -487,8 +487,10 @@ interfaceParse(vmcDomainDef *def, xmlNodePtr node)
 {
     vmcNetwork network;
 
-    if (vmcNicUserNetwork(node, &network))
+    if (vmcNicUserNetwork(node, &network)) {
         g_array_append_val(def->userNets, network);
+        def->besidePasst |= vmcNicIsPasst(node) && vmcNetworkMeetsUser(&network);
+    }
     return vmcXmlIsNic(node) ? nicParse(def, node) : 0;
 }
 

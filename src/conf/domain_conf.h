@@ -91,6 +91,7 @@ typedef struct {
     bool hasNetwork;            /* the NIC has an <ip> */
     vmcNetwork network;         /* what it says */
     GArray *userNets;           /* vmcNetwork, owned: the domain's user-mode networks */
+    bool besidePasst;           /* one of them is passt's, and shares our default's addresses */
 } vmcDomainDef;
 
 void vmcDomainDefFree(vmcDomainDef *def);

@@ -101,11 +101,16 @@ vmcNicDefFree(vmcNicDef *nic)
 }
 
 bool
+vmcNicIsPasst(xmlNodePtr interface)
+{
+    return vmcXmlAttributeIs(vmcXmlChild(interface, "backend"), "type", "passt");
+}
+
+bool
 vmcNicUserNetwork(xmlNodePtr interface, vmcNetwork *network)
 {
     if (!vmcXmlAttributeIs(interface, "type", "user") &&
-        !(vmcXmlAttributeIs(interface, "type", "vhostuser") &&
-          vmcXmlAttributeIs(vmcXmlChild(interface, "backend"), "type", "passt")))
+        !(vmcXmlAttributeIs(interface, "type", "vhostuser") && vmcNicIsPasst(interface)))
         return false;
     *network = vmcNetworkUser(NULL, NULL);
     for (xmlNodePtr ip = vmcXmlFirst(interface); ip; ip = vmcXmlNext(ip)) {

@@ -42,3 +42,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(vmcNicDef, vmcNicDefFree)
  * with passt behind it. Then @network is that network, of which an <ip> may speak.
  */
 bool vmcNicUserNetwork(xmlNodePtr interface, vmcNetwork *network);
+
+/* vmcNicIsPasst: whether passt is behind @interface, of whatever type. */
+bool vmcNicIsPasst(xmlNodePtr interface);

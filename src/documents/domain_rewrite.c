@@ -124,6 +124,19 @@ validate(vmcDomainDef *def, const vmcStockDef *stock)
     return vmcDomainDefValidate(&whole) < 0 ? -1 : validateStart((const char *const *)args);
 }
 
+/*
+ * libvirt's command line does not name passt's networks: they are a socket there. So
+ * qemu-vmchannel is told what is left beside them, where nothing else is said.
+ */
+static void
+settleNetwork(vmcDomainDef *def, const vmcStockDef *stock)
+{
+    if (!def->besidePasst || def->hasNetwork || stock->hasNetwork)
+        return;
+    def->hasNetwork = true;
+    def->network = vmcNetworkDefault(true);
+}
+
 /* The document under rewriting; the edit starts at the first domain with channels. */
 typedef struct {
     const char *xml;
@@ -156,6 +169,7 @@ forwardDomain(documentPass *r, xmlNodePtr domain)
         return 0;
     if (validate(def, stock) < 0 || editStart(r) < 0)
         return -1;
+    settleNetwork(def, stock);
     return vmcDomainForward(r->edit, domain, def, stock, r->options, &r->result);
 }
 

@@ -257,6 +257,44 @@ testHidden(void)
     g_assert_nonnull(strstr(stock, "<interface type='client'>"));
 }
 
+/* What is left beside passt's network is said, once, where the arguments do not show it. */
+static void
+testBesidePasst(void)
+{
+    static const struct {
+        const char *interface;
+        const char *said;
+    } cases[] = {
+        { "<interface type='user'/>", NULL },
+        { "<interface type='user'><backend type='passt'/></interface>", "network=10.0.2.5/31" },
+        { "<interface type='vhostuser'><backend type='passt'/></interface>",
+          "network=10.0.2.5/31" },
+        { "<interface type='vhostuser'><backend type='passt'/>"
+          "<ip address='172.17.2.0' family='ipv4' prefix='24'/></interface>", NULL },
+        { "<interface type='vhostuser'><backend type='passt'/></interface>"
+          "<interface type='vmchannel'><ip address='10.0.2.9' prefix='31'/></interface>",
+          "network=10.0.2.9/31" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *xml = g_strdup_printf(
+            "<domain type='kvm'><devices><emulator>/q</emulator>%s"
+            "<vmchannel type='null'><target address='%s' port='1'/></vmchannel>"
+            "</devices></domain>", cases[i].interface, i == 4 ? "10.0.2.8" : "10.0.2.4");
+        g_autofree char *stock = vmcRewriteText(vmcDomainRewriteForward(xml, &options));
+        g_autofree char *back = vmcDomainRewriteReverse(stock, &options);
+        g_autofree char *again = vmcRewriteText(vmcDomainRewriteForward(back, &options));
+        const char *documents[] = { stock, again };
+
+        for (size_t j = 0; j < G_N_ELEMENTS(documents); j++) {
+            g_auto(GStrv) parts = g_strsplit(documents[j], "network=", -1);
+
+            g_assert_cmpuint(g_strv_length(parts), ==, cases[i].said ? 2 : 1);
+            g_assert_true(!cases[i].said || strstr(documents[j], cases[i].said));
+        }
+    }
+}
+
 /* The parts need a prefix of their own when a document has given ours away. */
 static void
 testPrefixTaken(void)
@@ -749,6 +787,7 @@ main(int argc, char **argv)
     g_test_add_func("/rewrite/emulator-hidden", testEmulatorHidden);
     g_test_add_func("/rewrite/elsewhere", testElsewhere);
     g_test_add_func("/rewrite/hidden", testHidden);
+    g_test_add_func("/rewrite/beside-passt", testBesidePasst);
     g_test_add_func("/rewrite/prefix-taken", testPrefixTaken);
     g_test_add_func("/rewrite/into-empty", testIntoEmpty);
     g_test_add_func("/rewrite/lookalikes", testLookalikes);
