@@ -28,6 +28,7 @@ struct _vmcLinkGuest {
     guint16 lastPort;
     GHashTable *conns;          /* port → vmcLinkConn */
     bool firewall;              /* drops what belongs to no connection */
+    bool tracks;                /* and what lies ahead of a connection */
 };
 
 static const uint8_t relayMac[VMC_MAC_LEN] = { 0x52, 0x55, 10, 0, 2, 4 };
@@ -227,6 +228,9 @@ takeSegment(vmcLinkConn *conn, const vmcFrame *frame)
     }
     if (!conn->connected)
         return;
+    if (conn->guest->tracks && ((gint32)(in->seq - conn->rcvNxt) > 0 ||
+                                (gint32)(in->ack - conn->sndNxt) > 0))
+        return;
     if ((gint32)(in->ack - conn->sndUna) >= 0 && (gint32)(conn->sndNxt - in->ack) >= 0) {
         conn->sndUna = in->ack;
         conn->window = (guint32)in->window << 3;
@@ -244,6 +248,12 @@ vmcLinkReboot(vmcLinkGuest *guest, bool firewall)
     g_hash_table_iter_init(&iter, guest->conns);
     while (g_hash_table_iter_next(&iter, NULL, &value))
         ((vmcLinkConn *)value)->forgotten = true;
+}
+
+void
+vmcLinkTrack(vmcLinkGuest *guest)
+{
+    guest->tracks = true;
 }
 
 void
@@ -314,7 +324,8 @@ vmcLinkDial(vmcLinkGuest *guest, guint16 channel)
     conn->port = guest->lastPort;
     conn->channel = channel;
     conn->received = g_string_new(NULL);
-    conn->sndUna = conn->sndNxt = 1000u * conn->port;
+    conn->sndUna = conn->sndNxt = 1000u * conn->port +
+        (guest->tracks && conn->port % 2 ? 1u << 31 : 0);
     g_hash_table_insert(guest->conns, GUINT_TO_POINTER(conn->port), conn);
     sendSegment(conn, conn->sndNxt, VMC_TCP_SYN, NULL, 0);
     conn->sndNxt++;

@@ -72,6 +72,13 @@ void vmcLinkFlood(vmcLinkGuest *guest, guint16 channel, guint count);
 void vmcLinkReboot(vmcLinkGuest *guest, bool firewall);
 void vmcLinkAnnounce(vmcLinkGuest *guest);
 
+/*
+ * vmcLinkTrack: the guest has a firewall that tracks connections, as Linux's does from
+ * 6.1 on: what lies ahead of a connection's numbers is dropped. Those that it makes from
+ * now on have initial numbers in either half of the circle.
+ */
+void vmcLinkTrack(vmcLinkGuest *guest);
+
 /* vmcLinkFrame: any bytes at all. */
 void vmcLinkFrame(vmcLinkGuest *guest, const void *frame, gsize len);
 

@@ -268,6 +268,26 @@ testWorkerKilledWithMany(void)
     vmcTempDirRemove(dir);
 }
 
+/* A firewall in the guest lets few numbers through to a connection; each gets a probe that passes. */
+static void
+testWorkerKilledBehindFirewall(void)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s/bind,server,nowait", dir);
+    vmcLinkConn *conns[20];
+    pid_t worker = waitSuccessor(guest, 0);
+
+    vmcLinkTrack(guest);
+    for (gsize i = 0; i < G_N_ELEMENTS(conns); i++)
+        conns[i] = vmcLinkConnect(guest, 600);
+    vmcProcessKill(worker, SIGKILL);
+    waitSuccessor(guest, worker);
+    for (gsize i = 0; i < G_N_ELEMENTS(conns) && !g_test_failed(); i++)
+        g_assert_true(vmcLinkWaitReset(conns[i]));
+    vmcTempDirRemove(dir);
+}
+
 /* One that fails by itself is not restarted as fast as it can fail. */
 static void
 testBackOff(void)
@@ -450,6 +470,7 @@ main(int argc, char **argv)
     g_test_add_func("/relay/worker/confined", testConfined);
     g_test_add_func("/relay/worker/killed", testWorkerKilled);
     g_test_add_func("/relay/worker/killed-with-1000", testWorkerKilledWithMany);
+    g_test_add_func("/relay/worker/killed-behind-firewall", testWorkerKilledBehindFirewall);
     g_test_add_func("/relay/worker/backs-off", testBackOff);
     g_test_add_func("/relay/worker/killed-at-once", testKilledAtOnce);
     g_test_add_func("/relay/odd-starter", testOddStarter);
