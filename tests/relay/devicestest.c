@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,10 +123,128 @@ testFileFull(const char *dir)
     g_rmdir(path);
 }
 
+/* A log on a disk that was full goes on when there is room, and says what it lacks. */
+static void
+testLogFull(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "small", NULL);
+    g_autofree char *log = g_build_filename(path, "log", NULL);
+    g_autofree char *fill = g_build_filename(path, "fill", NULL);
+    g_autofree char *bytes = g_strnfill(4096, 'x');
+    g_autofree char *text = NULL;
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    vmcLinkConn *conn;
+    int fd;
+
+    g_assert_cmpint(g_mkdir(path, 0700), ==, 0);
+    if (mount("vmchannel-test", path, "tmpfs", 0, "size=65536") < 0) {
+        g_test_skip("cannot mount a small file system");
+        return;
+    }
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:null,logfile=%s", log);
+    conn = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(conn, "before ");
+    g_free(hostFileOf(log, strlen("before ")));
+    fd = open(fill, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    while (write(fd, bytes, 4096) > 0)
+        continue;
+    close(fd);
+    g_assert_cmpint(truncate(log, 4096), ==, 0);        /* to the end of its page */
+    vmcLinkSendText(conn, "lost");
+    vmcLinkFin(conn);
+    g_assert_true(vmcLinkWaitEnd(conn));
+    g_unlink(fill);
+    conn = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(conn, "after");
+    text = hostFileOf(log, 4096 + strlen("\n[vmchannel: 4 bytes are missing here]\nafter"));
+    g_assert_true(g_str_has_prefix(text, "before "));
+    g_assert_cmpstr(text + 4096, ==, "\n[vmchannel: 4 bytes are missing here]\nafter");
+    g_clear_pointer(&guest, vmcLinkGuestFree);
+    g_assert_cmpint(umount(path), ==, 0);
+    g_rmdir(path);
+}
+
+/* As logrotate does: renamed, then SIGHUP. The connection goes on, and so does the relay. */
+static void
+testReopen(const char *dir)
+{
+    g_autofree char *lines = g_build_filename(dir, "lines", NULL);
+    g_autofree char *log = g_build_filename(dir, "log", NULL);
+    g_autofree char *oldLines = g_strconcat(lines, ".1", NULL);
+    g_autofree char *oldLog = g_strconcat(log, ".1", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:file:%s,logfile=%s",
+                                                      lines, log);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+    g_autofree char *first = NULL, *second = NULL, *third = NULL, *fourth = NULL;
+
+    vmcLinkSendText(conn, "old\n");
+    g_free(hostFileOf(lines, 4));
+    g_assert_cmpint(rename(lines, oldLines), ==, 0);
+    g_assert_cmpint(rename(log, oldLog), ==, 0);
+    vmcProcessKill(broker, SIGHUP);
+    /* They are there empty at first. */
+    g_free(hostFileOf(lines, 0));
+    g_free(hostFileOf(log, 0));
+    /* The broker's message to the pump comes before those of a new connection. */
+    vmcLinkSendText(vmcLinkConnect(guest, 600), "new\n");
+    first = hostFileOf(lines, 4);
+    vmcLinkSendText(conn, "newer\n");
+    second = hostFileOf(log, 10);
+    third = hostFileOf(oldLines, 4);
+    fourth = hostFileOf(oldLog, 4);
+    g_assert_cmpstr(first, ==, "new\n");
+    g_assert_cmpstr(second, ==, "new\nnewer\n");
+    g_assert_cmpstr(third, ==, "old\n");
+    g_assert_cmpstr(fourth, ==, "old\n");
+    g_assert_cmpint(vmcLinkGuestPid(guest, "vmch-broker"), ==, broker);
+}
+
 static void
 makeFifo(const char *path)
 {
     g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+}
+
+/* Whose reader does not read: other channels go on, no line is cut, and all ends with QEMU. */
+static void
+testFileFifo(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "fifo", NULL);
+    g_autofree char *log = g_build_filename(dir, "log", NULL);
+    g_autofree char *line = g_strnfill(99, 'x');
+    g_autofree char *text = g_malloc(1 << 16);
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    vmcLinkConn *conn;
+    gsize sent = 0, come = 0;
+    GArray *relays;
+    int host, logReader;
+
+    makeFifo(path);
+    makeFifo(log);
+    host = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    logReader = open(log, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:file:%s,logfile=%s --vmchannel 601:null",
+                              path, log);
+    conn = vmcLinkConnect(guest, 600);
+    line[98] = '\n';
+    for (int i = 0; i < 2000; i++)
+        sent += vmcLinkPush(conn, line, 99);
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    vmcLinkFin(conn);
+    while (come < sent && hostIsReadable(host, 10000)) {
+        ssize_t n = read(host, text, 1 << 16);
+
+        g_assert_cmpint(n, >, 0);
+        come += (gsize)n;
+    }
+    g_assert_cmpuint(come, ==, sent);
+    vmcLinkSend(vmcLinkConnect(guest, 600), line, 99);
+    relays = vmcRelaysFind();
+    vmcLinkGuestClose(guest);
+    g_assert_true(vmcRelaysEnd(relays, 2000));
+    close(host);
+    close(logReader);
 }
 
 /* Host programs open, write and close; the connection stays. */
@@ -347,6 +466,32 @@ testNoPoll(const char *dir)
     close(out);
 }
 
+/* Standard output is a terminal that nobody reads: the pump hangs in it, until QEMU ends. */
+static void
+testStdioStuck(const char *dir)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave, saved = dup(1);
+    g_autofree char *bytes = g_strnfill(1 << 18, 'x');
+    g_autoptr(vmcLinkGuest) guest = NULL;
+    GArray *relays;
+
+    (void)dir;
+    grantpt(master);
+    unlockpt(master);
+    slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    fflush(stdout);
+    dup2(slave, 1);
+    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:stdio");
+    dup2(saved, 1);
+    close(saved);
+    vmcLinkSend(vmcLinkConnect(guest, 600), bytes, 1 << 18);
+    relays = vmcRelaysFind();
+    vmcLinkGuestClose(guest);
+    g_assert_true(vmcRelaysEnd(relays, 2000));
+    close(slave);
+    close(master);
+}
+
 static void
 testNull(const char *dir)
 {
@@ -411,6 +556,8 @@ testStartErrors(const char *dir)
         { "600:pipe:%s/none", "none" },
         { "600:pipe:%s/plain", "plain" },
         { "600:null,logfile=%s/missing/log", "missing" },
+        { "600:file:%s/fifo", "a FIFO that a program has open" },
+        { "600:null,logfile=%s/fifo", "a FIFO that a program has open" },
         { "600:tcp:192.0.2.1:80,server,nowait", "192.0.2.1:80" },
         { "600:tcp:no-such-host.invalid:80,server,nowait", "no-such-host.invalid" },
         { "600:udp:127.0.0.1:9@192.0.2.1:9", "192.0.2.1:9" },
@@ -422,7 +569,9 @@ testStartErrors(const char *dir)
     g_autofree char *plain = g_build_filename(dir, "plain", NULL);
     g_autofree char *closed = g_build_filename(dir, "closed", NULL);
     g_autofree char *link = g_build_filename(dir, "link", NULL);
+    g_autofree char *fifo = g_build_filename(dir, "fifo", NULL);
 
+    makeFifo(fifo);
     g_assert_true(g_file_set_contents(plain, "", 0, NULL));
     g_assert_cmpint(mkdir(closed, 0), ==, 0);
     g_assert_cmpint(symlink("closed/agent", link), ==, 0);
@@ -446,6 +595,10 @@ main(int argc, char **argv)
         { "/relay/file/50-writers", testFileWriters },
         { "/relay/file/append-and-no-end-of-line", testFileEnds },
         { "/relay/file/disk-full", testFileFull },
+        { "/relay/file/fifo", testFileFifo },
+        { "/relay/file/reopen", testReopen },
+        { "/relay/log/disk-full", testLogFull },
+        { "/relay/stdio/stuck", testStdioStuck },
         { "/relay/pipe/two", testPipes },
         { "/relay/pipe/one", testOnePipe },
         { "/relay/pty", testPty },

@@ -279,13 +279,28 @@ static const vmcSupervisedOps workerOps = {
     .restartMin = RESTART_MIN, .restartMax = RESTART_MAX, .killedIsNoFailure = true,
 };
 
-/* QEMU is gone, or a signal asks us to go. */
+/* QEMU is gone. */
 static void
-stopServing(void *opaque, uint32_t events G_GNUC_UNUSED)
+linkEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
     vmcBroker *broker = opaque;
 
     broker->over = true;
+}
+
+/* What rotates logs sends SIGHUP, after it has renamed them; the others ask us to go. */
+static void
+signalled(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    vmcBroker *broker = opaque;
+    struct signalfd_siginfo info;
+
+    if (read(broker->signals.fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGHUP)
+        vmcChannelsReopen(broker->channels);
+    else
+        broker->over = true;
 }
 
 /* Signals that would kill the broker are taken as events, so that it removes its sockets. */
@@ -301,7 +316,7 @@ watchSignals(vmcBroker *broker)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    broker->signals = (vmcWatch){ fd, stopServing, broker };
+    broker->signals = (vmcWatch){ fd, signalled, broker };
     if (fd >= 0 && vmcLoopAdd(broker->loop, &broker->signals, EPOLLIN) == 0)
         return 0;
     vmcReportSystemError(errno, "cannot watch signals");
@@ -316,7 +331,7 @@ watchLink(vmcBroker *broker)
 
     if (vmcLinkCheck(fd) < 0)
         return -1;
-    broker->link = (vmcWatch){ fd, stopServing, broker };
+    broker->link = (vmcWatch){ fd, linkEnded, broker };
     if (vmcLoopAdd(broker->loop, &broker->link, 0) == 0)
         return 0;
     vmcReportSystemError(errno, "cannot watch the link");

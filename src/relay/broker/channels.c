@@ -166,6 +166,17 @@ vmcChannelsRemove(vmcChannels *channels, vmcBrokerChannel *channel)
     g_free(channel);
 }
 
+void
+vmcChannelsReopen(const vmcChannels *channels)
+{
+    for (unsigned int i = 0; i < channels->slots->len; i++) {
+        vmcBrokerChannel *channel = channels->slots->pdata[i];
+
+        if (channel)
+            vmcSourceReopen(channel->source);
+    }
+}
+
 unsigned int
 vmcChannelsEnd(const vmcChannels *channels)
 {

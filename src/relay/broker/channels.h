@@ -50,6 +50,9 @@ vmcBrokerChannel *vmcChannelsAddLive(vmcChannels *channels, vmcChannel *def);
 /* vmcChannelsRemove: its connections and its host side end, and it is freed. */
 void vmcChannelsRemove(vmcChannels *channels, vmcBrokerChannel *channel);
 
+/* vmcChannelsReopen: files and logs of all channels; see vmcSourceReopen(). */
+void vmcChannelsReopen(const vmcChannels *channels);
+
 /*
  * vmcChannelsGet: the channel of a number, NULL when it was removed. Numbers are
  * below vmcChannelsEnd(). vmcChannelsFind: that of an address and a port, or NULL.

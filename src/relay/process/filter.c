@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 /*
  * A system call that is allowed while each condition holds: argument @arg masked by
@@ -80,6 +81,7 @@ static const filterCall pump[] = {
     { SCMP_SYS(recvmsg), { { 0 } } },
     { SCMP_SYS(shutdown), { { 0 } } },
     { SCMP_SYS(close), { { 0 } } },
+    { SCMP_SYS(setitimer), { { 0, UINT32_MAX, ITIMER_REAL } } },
     { SCMP_SYS(poll), { { 0 } } },
     { SCMP_SYS(ppoll), { { 0 } } },         /* poll() where there is no such call: arm64 */
     { SCMP_SYS(epoll_ctl), { { 0 } } },

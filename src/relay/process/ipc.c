@@ -47,6 +47,7 @@ static const struct {
     [VMC_IPC_BROKER_CAPTURE] = { WAY(TO_WORKER), 0, 0, 1 },
     [VMC_IPC_BROKER_PUMP] = { WAY(TO_PUMP), USES_VALUE, 0, VMC_IPC_FDS },
     [VMC_IPC_BROKER_LOG] = { WAY(TO_PUMP), 0, 1, 1 },
+    [VMC_IPC_BROKER_FILE] = { WAY(TO_PUMP), 0, 1, 1 },
 #undef WAY
 };
 _Static_assert(sizeof(rows) / sizeof(rows[0]) == VMC_IPC_LAST, "each message has a row");

@@ -33,7 +33,8 @@ typedef enum {
     VMC_IPC_BROKER_REFUSED,
     VMC_IPC_BROKER_CAPTURE,     /* where copies of frames go; none with it: nowhere */
     VMC_IPC_BROKER_PUMP,        /* value: vmcPumpKind; fds: guest, out, in */
-    VMC_IPC_BROKER_LOG,         /* the log of all that is pumped */
+    VMC_IPC_BROKER_LOG,         /* the log of all that is pumped, from now on */
+    VMC_IPC_BROKER_FILE,        /* what FILE connections write, from now on */
     VMC_IPC_LAST
 } vmcIpcType;
 

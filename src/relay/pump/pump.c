@@ -5,8 +5,8 @@
  *
  * Each connection has a buffer for each direction, which exists while bytes
  * wait; nothing is read while its buffer has some. So a host side that does not
- * read stops its own connection and no other. Files may block: that is why each
- * channel has a pump of its own.
+ * read stops its own connection and no other. Disks may be slow, and standard output
+ * block: that is why each channel has a pump of its own.
  */
 #include <config.h>
 
@@ -15,10 +15,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "relay/process/child.h"
@@ -43,6 +46,12 @@ enum {
 
 /* How long what waits may still flow out after QEMU's end. */
 #define LEAVE_US 500000
+
+/* And how long after it a pump that is stuck in a call is ended by the kernel. */
+#define STUCK_US 700000
+
+/* "N bytes are missing", in a log. */
+#define NOTE_MAX 96
 
 typedef struct {
     bool halfClose;             /* an end of file can be passed on to the host */
@@ -90,6 +99,10 @@ struct _pumpProcess {
     GQueue conns;               /* of pumpConn, oldest first */
     GQueue again;               /* of those that used up their turn */
     int log;                    /* or -1 */
+    uint64_t logLost;           /* bytes that the log had no room for, and no note of yet */
+    char note[NOTE_MAX];        /* about those before them */
+    size_t noteLen, noteDone;   /* how much of it is in the log */
+    vmcWatch file;              /* what FILE connections write, or -1 */
     bool written;               /* the host side, by anyone */
     bool leaving;               /* the broker is gone */
     int64_t leaveAt;            /* microseconds */
@@ -119,22 +132,48 @@ bufferLen(const GByteArray *array)
     return array ? array->len : 0;
 }
 
-/* When the log cannot be written the channel goes on without it. */
+/* Returns how many of @len bytes were written: fewer after an error, which errno has. */
+static size_t
+writeAll(int fd, const void *bytes, size_t len)
+{
+    size_t done = 0;
+    ssize_t n = 1;
+
+    while (done < len && n != 0) {
+        n = write(fd, (const char *)bytes + done, len - done);
+        if (n < 0 && errno != EINTR)
+            break;
+        done += (size_t)MAX(n, 0);
+    }
+    return done;
+}
+
+/* Says in the log how much is missing at that place. Returns whether that has been said. */
+static bool
+noteLost(pumpProcess *pump)
+{
+    while (pump->noteDone < pump->noteLen || pump->logLost > 0) {
+        if (pump->noteDone == pump->noteLen) {
+            pump->noteLen = (size_t)snprintf(pump->note, sizeof(pump->note),
+                                             "\n[vmchannel: %" G_GUINT64_FORMAT
+                                             " bytes are missing here]\n", pump->logLost);
+            pump->noteDone = 0;
+            pump->logLost = 0;
+        }
+        pump->noteDone += writeAll(pump->log, pump->note + pump->noteDone,
+                                   pump->noteLen - pump->noteDone);
+        if (pump->noteDone < pump->noteLen)
+            return false;
+    }
+    return true;
+}
+
+/* What the log has no room for is lost to it; the channel goes on, and the log when it has. */
 static void
 logBytes(pumpProcess *pump, const uint8_t *bytes, size_t len)
 {
-    while (pump->log >= 0 && len > 0) {
-        ssize_t n = write(pump->log, bytes, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            vmcFdClose(&pump->log);
-            return;
-        }
-        bytes += n;
-        len -= (size_t)n;
-    }
+    if (pump->log >= 0)
+        pump->logLost += noteLost(pump) ? len - writeAll(pump->log, bytes, len) : len;
 }
 
 /* Whether @fd can be used now. One that other processes share may block. */
@@ -164,22 +203,16 @@ readSome(const pumpConn *conn, int fd, size_t len, bool *none)
     return n;
 }
 
-/* Writes all of @len bytes to a file, or fails. */
+/*
+ * Writes all of @len bytes to the file, or fails. One that is a FIFO takes all or none of what
+ * is no longer than a line may be.
+ */
 static ssize_t
-writeFile(int fd, const uint8_t *bytes, size_t len)
+writeFile(const pumpProcess *pump, const uint8_t *bytes, size_t len)
 {
-    size_t done = 0;
+    size_t done = writeAll(pump->file.fd, bytes, len);
 
-    while (done < len) {
-        ssize_t n = write(fd, bytes + done, len - done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        done += (size_t)n;
-    }
-    return (ssize_t)done;
+    return done == len || (done > 0 && errno == EAGAIN) ? (ssize_t)done : -1;
 }
 
 /* A datagram that cannot be sent is lost, as datagrams are. */
@@ -201,10 +234,10 @@ writeHost(pumpConn *conn, const uint8_t *bytes, size_t len)
     int fd = conn->out.fd;
 
     conn->owner->written = true;
+    if (conn->kind->lines)
+        return writeFile(conn->owner, bytes, len);
     if (fd < 0)
         return (ssize_t)len;
-    if (conn->kind->lines)
-        return writeFile(fd, bytes, len);
     if (conn->kind->datagram)
         return writeDatagram(fd, bytes, len);
     if (conn->kind->shared)
@@ -263,9 +296,11 @@ static size_t
 upReady(const pumpConn *conn)
 {
     size_t len = bufferLen(conn->up);
+    size_t part = conn->owner->file.ready ? MIN(len, VMC_LINE_MAX) : len;
 
-    return conn->kind->lines && len > 0
-               ? vmcLinesReady((const char *)conn->up->data, len, conn->guestEnd) : len;
+    if (!conn->kind->lines || len == 0)
+        return len;
+    return vmcLinesReady((const char *)conn->up->data, part, conn->guestEnd && part == len);
 }
 
 /* Nothing of the guest's can be delivered any more. */
@@ -446,8 +481,7 @@ connStart(pumpConn *conn)
     conn->started = true;
     watchFd(conn, &conn->guest, guestReady, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     watchFd(conn, &conn->in, connReady, EPOLLIN | EPOLLRDHUP | EPOLLET);
-    if (!conn->kind->lines)
-        watchFd(conn, &conn->out, connReady, EPOLLOUT | EPOLLET);
+    watchFd(conn, &conn->out, connReady, EPOLLOUT | EPOLLET);
     if (conn->kind->telnet)
         vmcTelnetBegin(&conn->telnet, *buffer(&conn->up));
     connRun(conn);
@@ -516,6 +550,35 @@ leave(pumpProcess *pump)
     }
 }
 
+/* The file takes bytes again. */
+static void
+fileReady(void *opaque, uint32_t events G_GNUC_UNUSED)
+{
+    pumpProcess *pump = opaque;
+
+    for (GList *item = pump->conns.head; item; item = item->next)
+        runLater(item->data);
+}
+
+/* One that is on a disk is always ready, and cannot be watched. */
+static void
+setFile(pumpProcess *pump, int fd)
+{
+    vmcLoopRemove(pump->loop, &pump->file);
+    vmcFdClose(&pump->file.fd);
+    pump->file = (vmcWatch){ fd, fileReady, pump };
+    if (vmcLoopAdd(pump->loop, &pump->file, EPOLLOUT | EPOLLET) < 0)
+        pump->file.ready = NULL;
+    fileReady(pump, 0);
+}
+
+static void
+setLog(pumpProcess *pump, int fd)
+{
+    vmcFdClose(&pump->log);
+    pump->log = fd;
+}
+
 static void
 mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
@@ -527,7 +590,9 @@ mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
 
     while ((got = vmcMailboxTake(pump->mailbox.fd, VMC_IPC_TO_PUMP, &message, fds, &nfds)) > 0) {
         if (message.type == VMC_IPC_BROKER_LOG)
-            pump->log = fds[0];
+            setLog(pump, fds[0]);
+        else if (message.type == VMC_IPC_BROKER_FILE)
+            setFile(pump, fds[0]);
         else if (message.value < VMC_PUMP_LAST && nfds > 0)
             connNew(pump, message.value, fds, nfds);
     }
@@ -564,14 +629,33 @@ serve(pumpProcess *pump)
     }
 }
 
+/* In a call that blocks, nothing else would end the pump. */
+static void
+brokerEnded(int signal G_GNUC_UNUSED)
+{
+    static const struct itimerval stuck = { .it_value = { .tv_usec = STUCK_US } };
+
+    setitimer(ITIMER_REAL, &stuck, NULL);
+}
+
+static void
+endWithBroker(void)
+{
+    struct sigaction action = { .sa_handler = brokerEnded, .sa_flags = SA_RESTART };
+
+    sigaction(SIGUSR1, &action, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGUSR1);
+}
+
 int
 vmcPumpMain(void)
 {
     pumpProcess pump = { .mailbox.fd = VMC_CHILD_MAILBOX, .mailbox.ready = mailboxReady,
-                         .log = -1 };
+                         .log = -1, .file.fd = -1 };
     vmcIpcMessage ready = { .type = VMC_IPC_CHILD_READY };
 
     pump.mailbox.opaque = &pump;
+    endWithBroker();
     if (vmcChildBegin("vmch-pump", false) < 0 || !(pump.loop = vmcLoopNew()) ||
         vmcLoopAdd(pump.loop, &pump.mailbox, EPOLLIN) < 0 ||
         (ready.value = vmcConfine(VMC_FILTER_PUMP)) == 0)

@@ -37,6 +37,7 @@ testWays(void)
         { VMC_IPC_BROKER_CAPTURE, VMC_IPC_TO_WORKER, 0, 1 },
         { VMC_IPC_BROKER_PUMP, VMC_IPC_TO_PUMP, 0, 3 },
         { VMC_IPC_BROKER_LOG, VMC_IPC_TO_PUMP, 1, 1 },
+        { VMC_IPC_BROKER_FILE, VMC_IPC_TO_PUMP, 1, 1 },
     };
 
     G_STATIC_ASSERT(G_N_ELEMENTS(cases) == VMC_IPC_LAST);

@@ -21,17 +21,26 @@
 struct _vmcChannelPump {
     vmcSupervised *child;
     int log;
+    int file;
 };
+
+static void
+postCopy(vmcChannelPump *pump, vmcIpcType type, int fd)
+{
+    vmcIpcMessage message = { .type = type };
+    int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (copy >= 0)
+        vmcSupervisedPost(pump->child, &message, &copy, 1);
+}
 
 static void
 started(void *opaque)
 {
     vmcChannelPump *pump = opaque;
-    vmcIpcMessage log = { .type = VMC_IPC_BROKER_LOG };
-    int fd = pump->log < 0 ? -1 : fcntl(pump->log, F_DUPFD_CLOEXEC, 0);
 
-    if (fd >= 0)
-        vmcSupervisedPost(pump->child, &log, &fd, 1);
+    postCopy(pump, VMC_IPC_BROKER_LOG, pump->log);
+    postCopy(pump, VMC_IPC_BROKER_FILE, pump->file);
 }
 
 /* It says that it is ready; there is nothing else to say. */
@@ -41,15 +50,34 @@ static const vmcSupervisedOps childOps = {
 };
 
 vmcChannelPump *
-vmcChannelPumpNew(vmcLoop *loop, int log)
+vmcChannelPumpNew(vmcLoop *loop, int log, int file)
 {
     vmcChannelPump *pump = g_new0(vmcChannelPump, 1);
 
     pump->log = log;
+    pump->file = file;
     pump->child = vmcSupervisedNew(loop, &childOps, pump, -1);
     if (vmcSupervisedStart(pump->child) < 0)
         g_clear_pointer(&pump, vmcChannelPumpFree);
     return pump;
+}
+
+/* The pump that is there is told now, any later one when it starts. */
+static void
+replace(vmcChannelPump *pump, vmcIpcType type, int *old, int fd)
+{
+    if (fd < 0)
+        return;
+    vmcFdClose(old);
+    *old = fd;
+    postCopy(pump, type, fd);
+}
+
+void
+vmcChannelPumpReplace(vmcChannelPump *pump, int log, int file)
+{
+    replace(pump, VMC_IPC_BROKER_LOG, &pump->log, log);
+    replace(pump, VMC_IPC_BROKER_FILE, &pump->file, file);
 }
 
 void
@@ -59,6 +87,7 @@ vmcChannelPumpFree(vmcChannelPump *pump)
         return;
     vmcSupervisedRelease(pump->child);
     vmcFdClose(&pump->log);
+    vmcFdClose(&pump->file);
     g_free(pump);
 }
 

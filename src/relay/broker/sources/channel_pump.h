@@ -12,11 +12,14 @@
 typedef struct _vmcChannelPump vmcChannelPump;
 
 /*
- * vmcChannelPumpNew: @log (or -1) is where the pump also writes what passes; the
- * pump's to close. Returns NULL with an error.
+ * vmcChannelPumpNew: @log (or -1) is where the pump also writes what passes, @file (or -1)
+ * what connections of the kind FILE write; both are the pump's to close. Returns NULL with an
+ * error.
+ * vmcChannelPumpReplace: others than before; -1: it stays.
  * vmcChannelPumpFree: the pump ends by itself when what it has is written, or soon.
  */
-vmcChannelPump *vmcChannelPumpNew(vmcLoop *loop, int log);
+vmcChannelPump *vmcChannelPumpNew(vmcLoop *loop, int log, int file);
+void vmcChannelPumpReplace(vmcChannelPump *pump, int log, int file);
 void vmcChannelPumpFree(vmcChannelPump *pump);
 
 /* vmcChannelPumpLayers: those that confine the pump (confine.h); 0: not ready, or dead. */

@@ -4,24 +4,27 @@
 
 #include "relay/broker/sources/drivers.h"
 
-#include <errno.h>
-#include <fcntl.h>
+static int
+openFile(vmcSource *source, bool keep)
+{
+    return vmcSourceOpenWritten(source, source->path, keep, "cannot open for writing");
+}
 
 static int
 prepare(vmcSource *source)
 {
-    int keep = source->def->source.append == VMC_SWITCH_ON ? 0 : O_TRUNC;
+    source->file = openFile(source, source->def->source.append == VMC_SWITCH_ON);
+    return source->file < 0 ? -1 : 0;
+}
 
-    source->out = open(source->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | keep,
-                       0600);
-    if (source->out < 0) {
-        vmcSourceReportError(source, errno, "cannot open for writing");
-        return -1;
-    }
-    return 0;
+/* What it has came from this guest. */
+static int
+reopen(vmcSource *source)
+{
+    return openFile(source, true);
 }
 
 const vmcSourceDriver vmcSourceFile = {
-    .prepare = prepare, .open = vmcSourceOpenStanding,
+    .prepare = prepare, .open = vmcSourceOpenStanding, .reopen = reopen,
     .pumped = true, .pumpKind = VMC_PUMP_FILE,
 };

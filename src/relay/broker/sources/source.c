@@ -7,9 +7,6 @@
 
 #include "relay/broker/sources/drivers.h"
 
-#include <errno.h>
-#include <fcntl.h>
-
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -62,20 +59,15 @@ vmcSourcePath(const vmcSource *source)
 
 /* Opens the log, when there is to be one. */
 static int
-openLog(const vmcSource *source, int *log)
+openLog(const vmcSource *source, bool keep, int *log)
 {
     const vmcChrSource *def = &source->def->source;
-    int keep = def->logAppend == VMC_SWITCH_ON ? 0 : O_TRUNC;
 
     *log = -1;
     if (!def->logPath)
         return 0;
-    *log = open(def->logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | keep, 0600);
-    if (*log >= 0)
-        return 0;
-    vmcReportSystemError(errno, "vmchannel %s:%u: cannot open the log '%s'",
-                         source->def->address, source->def->port, def->logPath);
-    return -1;
+    *log = vmcSourceOpenWritten(source, def->logPath, keep, "cannot open the log");
+    return *log < 0 ? -1 : 0;
 }
 
 vmcSource *
@@ -96,18 +88,19 @@ vmcSourceNew(vmcLoop *loop, const vmcChannel *channel, const vmcSourceStart *sta
     source->driver = driver;
     source->def = channel;
     source->start = start;
-    source->in = source->out = -1;
+    source->in = source->out = source->file = -1;
     source->path = g_strdup(channel->source.path);
     source->pumped = driver->pumped;
     source->pumpKind = driver->pumpKind;
-    if ((driver->prepare && driver->prepare(source) < 0) || openLog(source, &log) < 0) {
+    if ((driver->prepare && driver->prepare(source) < 0) ||
+        openLog(source, channel->source.logAppend == VMC_SWITCH_ON, &log) < 0) {
         vmcSourceFree(source);
         return NULL;
     }
     source->start = NULL;
     if (!source->pumped && log < 0)
         return source;
-    source->pump = vmcChannelPumpNew(source->loop, log);
+    source->pump = vmcChannelPumpNew(source->loop, log, vmcFdSteal(&source->file));
     if (!source->pump)
         g_clear_pointer(&source, vmcSourceFree);
     return source;
@@ -123,12 +116,24 @@ vmcSourceFree(vmcSource *source)
     if (source->in != source->out)
         vmcFdClose(&source->in);
     vmcFdClose(&source->out);
+    vmcFdClose(&source->file);
     vmcChannelPumpFree(source->pump);
     g_free(source->report);
     g_free(source->path);
     if (source->own)
         vmcLoopDefer(source->loop, source->own);
     vmcLoopDefer(source->loop, source);
+}
+
+void
+vmcSourceReopen(vmcSource *source)
+{
+    int file = source->driver->reopen ? source->driver->reopen(source) : -1;
+    int log;
+
+    openLog(source, true, &log);
+    if (source->pump)
+        vmcChannelPumpReplace(source->pump, log, file);
 }
 
 static void

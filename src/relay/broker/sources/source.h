@@ -44,6 +44,12 @@ typedef struct {
 vmcSource *vmcSourceNew(vmcLoop *loop, const vmcChannel *channel, const vmcSourceStart *start);
 void vmcSourceFree(vmcSource *source);
 
+/*
+ * vmcSourceReopen: file and log are opened once more by their paths, since somebody has
+ * renamed them; what cannot be opened goes on as it was.
+ */
+void vmcSourceReopen(vmcSource *source);
+
 /* vmcSourceIsReady: whether its pump, if it has one, is confined. */
 bool vmcSourceIsReady(const vmcSource *source);
 

@@ -4,7 +4,10 @@
 
 #include "relay/broker/sources/source_priv.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "util/error.h"
 #include "util/fd.h"
@@ -16,6 +19,27 @@ vmcSourceReportError(const vmcSource *source, int errnum, const char *what)
 {
     vmcReportSystemError(errnum, "vmchannel %s:%u: %s '%s'", source->def->address,
                          source->def->port, what, source->path);
+}
+
+int
+vmcSourceOpenWritten(const vmcSource *source, const char *path, bool keep, const char *what)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY |
+                  (keep ? 0 : O_TRUNC), 0600);
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 &&
+        (S_ISREG(st.st_mode) || S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))
+        return fd;
+    if (fd >= 0 || errno == ENXIO)
+        vmcReportError(VIR_ERR_OPERATION_FAILED, "vmchannel %s:%u: %s '%s': accepted is a file, a "
+                       "character device, or a FIFO that a program has open to read it",
+                       source->def->address, source->def->port, what, path);
+    else
+        vmcReportSystemError(errno, "vmchannel %s:%u: %s '%s'", source->def->address,
+                             source->def->port, what, path);
+    vmcFdClose(&fd);
+    return -1;
 }
 
 bool

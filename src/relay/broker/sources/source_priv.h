@@ -19,6 +19,8 @@ typedef struct {
     int (*prepare)(vmcSource *source);
     /* For one guest connection: on DONE, *@fd is its own host side, or -1: in and out are. */
     vmcSourceResult (*open)(vmcSource *source, vmcSourceRequest *request, int *fd);
+    /* Opens file once more, by its path, and returns it, or -1 with an error. */
+    int (*reopen)(vmcSource *source);
     /* The request is over before it was answered. */
     void (*cancel)(vmcSource *source, vmcSourceRequest *request);
     /* Gives up what own holds, but not own itself; also after prepare() has failed. */
@@ -38,6 +40,7 @@ struct _vmcSource {
     char *path;                 /* or HOST:PORT: what messages name */
     char *report;
     int in, out;                /* standing host side, or -1; may be the same */
+    int file;                   /* the pump's, which writes it by lines; or -1 */
     bool pumped;
     vmcPumpKind pumpKind;
     vmcChannelPump *pump;       /* or NULL: the worker gets the host side itself */
@@ -55,6 +58,13 @@ struct _vmcSourceRequest {
 
 /* vmcSourceReportError: names the channel and its path, as every error at start does. */
 void vmcSourceReportError(const vmcSource *source, int errnum, const char *what);
+
+/*
+ * vmcSourceOpenWritten: opens @path to append to it, what it has being kept or not. It is a
+ * file, a device or a FIFO that somebody reads, and never waited for, now or when it is
+ * written. Returns -1 with an error, which begins with @what.
+ */
+int vmcSourceOpenWritten(const vmcSource *source, const char *path, bool keep, const char *what);
 
 /*
  * vmcSourceThroughPump: what the worker gets for the host side *@fd (-1: in and
