@@ -44,11 +44,12 @@ static const uint8_t ourMac[VMC_MAC_LEN] = { 0x52, 0x55, 0x0a, 0, 2, 4 };
 static const uint8_t guestMac[VMC_MAC_LEN] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 
 static bool
-sendFrame(void *opaque, const struct iovec *iov, int niov)
+sendFrame(void *opaque, const struct iovec *iov, int niov, bool answer)
 {
     loopback *l = opaque;
     uint32_t seq;
 
+    (void)answer;
     /* The headers come alone or before the payload. */
     memcpy(&seq, (const uint8_t *)iov[0].iov_base + VMC_ETHER_LEN + VMC_IP_LEN + 4, sizeof(seq));
     l->ack = ntohl(seq) + (niov > 1 ? (uint32_t)iov[1].iov_len : 0);

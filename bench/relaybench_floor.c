@@ -102,10 +102,11 @@ hostTake(floorHost *host, const uint8_t *bytes, size_t len)
 }
 
 static bool
-sendFrame(void *opaque, const struct iovec *iov, int niov)
+sendFrame(void *opaque, const struct iovec *iov, int niov, bool answer)
 {
     floorRelay *relay = opaque;
 
+    (void)answer;
     relay->full = writev(relay->fd, iov, niov) < 0 && errno == EAGAIN;
     return !relay->full;
 }

@@ -41,8 +41,8 @@
 #define RELAY "vmchannel-relay"
 
 /*
- * Bytes of frames on their way, in either direction. The kernel gives twice that
- * for its own overhead, where net.core.wmem_max lets it: seven large frames.
+ * Bytes of QEMU's frames on their way; the relay's end is its own. The kernel gives twice
+ * that for its own overhead, where net.core.wmem_max lets it: seven large frames.
  */
 #define LINK_BUFFER (256 * 1024)
 
@@ -323,8 +323,7 @@ makeLink(int link[2])
         vmcReportSystemError(errno, "cannot create the link");
         return -1;
     }
-    for (int i = 0; i < 2; i++)
-        setsockopt(link[i], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+    setsockopt(link[0], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
     return 0;
 }
 

@@ -7,7 +7,7 @@
  * What is answered, and nothing else: DHCP, and ARP, echo requests and TCP to the
  * endpoint's own addresses, which are those that have a channel, and the DHCP
  * server's. Answers go to the MAC that the frame came from, so that a guest with a
- * static address works too. An answer that does not fit into the full link is
+ * static address works too. An answer for which the link has no room is
  * dropped: the guest asks again.
  */
 #include <config.h>
@@ -64,6 +64,8 @@ vmcEndpointNew(const vmcEndpointConfig *config, const vmcEndpointOps *ops, void 
     /* The table's key is the first member of its value. */
     G_STATIC_ASSERT(offsetof(vmcEndpointConn, tuple) == 0);
     ep->config = *config;
+    if (config->frameMax > 0)
+        ep->config.mtu = MIN(config->mtu, (unsigned int)config->frameMax - VMC_ETHER_LEN);
     ep->ops = ops;
     ep->opaque = opaque;
     ep->channels = g_array_new(FALSE, FALSE, sizeof(vmcEndpointChannel));
@@ -198,7 +200,7 @@ inputArp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     memcpy(reply.senderMac, ep->config.mac, VMC_MAC_LEN);
     memcpy(reply.targetMac, frame->arp.senderMac, VMC_MAC_LEN);
     len = vmcFrameArp(headers, ep->config.mac, frame->address.srcMac, &reply);
-    vmcOutputFrame(ep, headers, len, NULL, 0);
+    vmcOutputAnswer(ep, headers, len, NULL, 0);
     return true;
 }
 
@@ -216,8 +218,8 @@ inputEcho(vmcEndpoint *ep, const vmcFrame *frame)
     sum = vmcChecksumFold(vmcChecksumAdd(0, ep->payload, frame->len));
     memcpy(ep->payload + 2, &sum, sizeof(sum));
     answerAddress(ep, frame, &address);
-    vmcOutputFrame(ep, headers, vmcFrameIcmp(headers, &address, frame->len),
-                   ep->payload, frame->len);
+    vmcOutputAnswer(ep, headers, vmcFrameIcmp(headers, &address, frame->len),
+                    ep->payload, frame->len);
     return true;
 }
 
@@ -270,7 +272,7 @@ inputDhcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     memcpy(address.srcMac, ep->config.mac, VMC_MAC_LEN);
     memcpy(address.dstMac, reply.broadcast ? vmcMacBroadcast : reply.mac, VMC_MAC_LEN);
     len = vmcFrameUdp(headers, &address, reply.data, reply.len, !ep->config.noChecksums);
-    vmcOutputFrame(ep, headers, len, reply.data, reply.len);
+    vmcOutputAnswer(ep, headers, len, reply.data, reply.len);
     if (reply.firmware)
         vmcPresenceForgotten(ep, reply.mac);
     if (reply.afresh)

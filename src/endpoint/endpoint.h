@@ -39,9 +39,11 @@ typedef enum {
 typedef struct {
     /*
      * Sends one frame to the guest. Returns false when the link is full: the
-     * endpoint stops, and goes on after vmcEndpointLinkWritable().
+     * endpoint stops, and goes on after vmcEndpointLinkWritable(). @answer: a
+     * small frame that stands alone, which is lost when it cannot go now: some room
+     * is to be kept for these, and is asked for while the link is full, too.
      */
-    bool (*send)(void *opaque, const struct iovec *iov, int niov);
+    bool (*send)(void *opaque, const struct iovec *iov, int niov, bool answer);
 
     /*
      * A guest connection to @channel (vmcEndpointAddChannel's pointer) begins.

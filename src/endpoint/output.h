@@ -15,6 +15,13 @@ bool vmcOutputFrame(vmcEndpoint *ep, const uint8_t *headers, size_t headersLen,
                     const void *payload, size_t len);
 
 /*
+ * vmcOutputAnswer: the same for a frame that nobody would send later: one to which no
+ * connection belongs. A small one finds room in a full link, too.
+ */
+bool vmcOutputAnswer(vmcEndpoint *ep, const uint8_t *headers, size_t headersLen,
+                     const void *payload, size_t len);
+
+/*
  * vmcOutputIsRead: whether the guest has read what was sent until stats.bytesOut was
  * @sentTo, when of all bytes at most @unread are not.
  */

@@ -282,6 +282,16 @@ sendFrame(vmcEndpoint *ep, const vmcFrameAddress *address, const vmcSegment *seg
     return vmcOutputFrame(ep, headers, size, ep->payload, len);
 }
 
+/* A segment without bytes that no connection would send again. */
+static bool
+sendAnswer(vmcEndpoint *ep, const vmcFrameAddress *address, const vmcSegment *segment)
+{
+    uint8_t headers[VMC_FRAME_HEADERS];
+    size_t size = vmcFrameTcp(headers, address, segment, NULL, 0, !ep->config.noChecksums);
+
+    return vmcOutputAnswer(ep, headers, size, NULL, 0);
+}
+
 /* One segment with @len bytes of ep->payload. It carries the ACK that was due. */
 bool
 vmcTcpSendSegment(vmcEndpoint *ep, vmcEndpointConn *conn, uint32_t seq, uint8_t flags, size_t len)
@@ -321,7 +331,7 @@ vmcTcpSendReset(vmcEndpoint *ep, const vmcEndpointConn *conn)
 }
 
 /* RFC 9293, 3.5.2: the answer to a segment that belongs to no connection. */
-void
+bool
 vmcTcpAnswerReset(vmcEndpoint *ep, const vmcFrame *frame)
 {
     const vmcSegment *in = &frame->segment;
@@ -343,7 +353,7 @@ vmcTcpAnswerReset(vmcEndpoint *ep, const vmcFrame *frame)
     memcpy(address.dstMac, frame->address.srcMac, VMC_MAC_LEN);
     if (in->flags & VMC_TCP_SYN)
         ep->stats.refused++;
-    sendFrame(ep, &address, &segment, 0);
+    return sendAnswer(ep, &address, &segment);
 }
 
 void
@@ -397,7 +407,7 @@ vmcTcpProbe(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const uint8_t mac[VM
         vmcSegment segment = { .seq = i << 31, .ack = i >> 1 << 31, .flags = VMC_TCP_ACK,
                                .scale = -1 };
 
-        sent = sendFrame(ep, &address, &segment, 0);
+        sent = sendAnswer(ep, &address, &segment);
     }
     return sent;
 }

@@ -90,7 +90,7 @@ uint32_t vmcTcpWantedWindow(const vmcEndpoint *ep, const vmcEndpointConn *conn);
 bool vmcTcpSendSegment(vmcEndpoint *ep, vmcEndpointConn *conn, uint32_t seq, uint8_t flags,
                        size_t len);
 bool vmcTcpSendReset(vmcEndpoint *ep, const vmcEndpointConn *conn);
-void vmcTcpAnswerReset(vmcEndpoint *ep, const vmcFrame *frame);
+bool vmcTcpAnswerReset(vmcEndpoint *ep, const vmcFrame *frame);
 void vmcTcpAckSoon(vmcEndpoint *ep, vmcEndpointConn *conn);
 
 /* vmcTcpProbe: see vmcEndpointProbe(). */

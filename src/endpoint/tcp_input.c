@@ -603,9 +603,9 @@ inputSyn(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, vmcEndpoin
 static void
 inputNoConn(vmcEndpoint *ep, vmcEndpointConn *conn, const vmcFrame *frame)
 {
-    if (!(frame->segment.flags & VMC_TCP_RST))
-        vmcTcpAnswerReset(ep, frame);
-    if (conn && !conn->attached && !ep->linkFull)
+    bool answered = (frame->segment.flags & VMC_TCP_RST) || vmcTcpAnswerReset(ep, frame);
+
+    if (conn && !conn->attached && answered)
         vmcTcpFree(ep, conn);
 }
 

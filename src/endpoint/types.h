@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Microseconds on a clock that never goes back. */
@@ -26,6 +27,7 @@ typedef struct {
     struct in_addr guest;       /* the address that DHCP gives */
     unsigned int prefix;        /* its prefix length, 8 to 31 */
     unsigned int mtu;           /* IP bytes a frame, 576 to 65520; option 26 */
+    size_t frameMax;            /* bytes of a frame that the link takes; 0: any */
     uint8_t secret[16];         /* random: makes initial sequence numbers */
     bool noChecksums;           /* the link needs none: neither checked nor made */
 } vmcEndpointConfig;

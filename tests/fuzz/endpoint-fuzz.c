@@ -59,13 +59,14 @@ static const uint8_t ourMac[] = { 0x52, 0x55, 10, 0, 2, 4 };
 static const uint8_t guestMac[] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 
 static bool
-fuzzSend(void *opaque, const struct iovec *iov, int niov)
+fuzzSend(void *opaque, const struct iovec *iov, int niov, bool answer)
 {
     fuzz *f = opaque;
     uint8_t bytes[VMC_ENDPOINT_FRAME_MAX];
     size_t len = 0;
     vmcFrame frame;
 
+    (void)answer;
     if (f->full)
         return false;
     for (int i = 0; i < niov; i++) {

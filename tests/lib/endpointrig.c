@@ -10,13 +10,15 @@
 const uint8_t rigGuestMac[VMC_MAC_LEN] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 
 static bool
-rigSend(void *opaque, const struct iovec *iov, int niov)
+rigSend(void *opaque, const struct iovec *iov, int niov, bool answer)
 {
     rig *r = opaque;
     GByteArray *frame;
 
-    if (r->full)
+    if (r->full && (!answer || r->reserve == 0))
         return false;
+    if (r->full)
+        r->reserve--;
     frame = g_byte_array_new();
     for (int i = 0; i < niov; i++)
         g_byte_array_append(frame, iov[i].iov_base, (guint)iov[i].iov_len);

@@ -36,7 +36,8 @@ struct _rig {
     vmcTime now;
     vmcTime next;               /* what vmcEndpointTimer() said */
     GQueue frames;              /* GBytes, as sent */
-    bool full;                  /* the link takes nothing */
+    bool full;                  /* the link takes nothing, */
+    unsigned int reserve;       /* but for so many answers */
     size_t unread;              /* of the last bytes sent, as the endpoint is told */
     vmcEndpointOpen answer;     /* to the next open() */
     size_t room;                /* of a new host side */

@@ -58,6 +58,59 @@ vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES], bool hungUp)
     return hungUp && bytes == 0 ? -1 : n;
 }
 
+enum {
+    SMALL_ROOM = 6144,          /* eight frames of a few bytes each */
+    OVERHEAD = 4608,            /* about what the kernel counts besides a large frame's bytes */
+    FRAME_LEAST = 1514,
+};
+
+static void
+setBuffer(int fd, int size)
+{
+    int half = size / 2;        /* the kernel doubles it */
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
+}
+
+/*
+ * The kernel takes a frame while anything is left of the buffer: so the last large one
+ * may use more, and that is kept free besides.
+ */
+void
+vmcLinkDivide(int fd, int buffer, size_t frame, vmcLinkRoom *room)
+{
+    socklen_t len = sizeof(room->whole);
+    int kept;
+
+    setBuffer(fd, buffer);
+    room->whole = buffer;
+    getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room->whole, &len);
+    kept = MIN((int)frame + OVERHEAD + SMALL_ROOM, room->whole / 2);
+    room->bulk = room->whole - kept;
+    room->frameMax = MIN(frame, (size_t)MAX(kept - OVERHEAD - SMALL_ROOM, FRAME_LEAST));
+    setBuffer(fd, room->bulk);
+}
+
+bool
+vmcLinkSendSmall(int fd, const vmcLinkRoom *room, const struct iovec *iov, int niov)
+{
+    bool sent = vmcLinkSend(fd, iov, niov);
+
+    if (sent)
+        return true;
+    setBuffer(fd, room->whole);
+    sent = vmcLinkSend(fd, iov, niov);
+    setBuffer(fd, room->bulk);
+    return sent;
+}
+
+/* Without memory for a frame just now (ENOBUFS) the kernel says at once that there is room. */
+static bool
+isFull(int error)
+{
+    return error == EAGAIN || error == ENOBUFS || error == ENOMEM;
+}
+
 bool
 vmcLinkSend(int fd, const struct iovec *iov, int niov)
 {
@@ -67,7 +120,7 @@ vmcLinkSend(int fd, const struct iovec *iov, int niov)
         n = writev(fd, iov, niov);
     while (n < 0 && errno == EINTR);
     /* Other errors: QEMU is gone, which vmcLinkReceive() notices. The frame is lost. */
-    return n >= 0 || errno != EAGAIN;
+    return n >= 0 || !isFull(errno);
 }
 
 size_t

@@ -32,10 +32,32 @@ typedef struct {
 int vmcLinkReceive(int fd, vmcLinkFrame frames[VMC_LINK_FRAMES], bool hungUp);
 
 /*
+ * How the link's buffer is used, in bytes as the kernel counts them: frames go until
+ * @bulk of it are used, small ones go until @whole.
+ */
+typedef struct {
+    int bulk, whole;
+    size_t frameMax;            /* the kernel refuses larger frames, or none would be left */
+} vmcLinkRoom;
+
+/*
+ * vmcLinkDivide: gives the link, whose frames have at most @frame bytes, @buffer bytes as
+ * the kernel counts, or what net.core.wmem_max lets it have, and keeps a part of them
+ * for vmcLinkSendSmall().
+ */
+void vmcLinkDivide(int fd, int buffer, size_t frame, vmcLinkRoom *room);
+
+/* Six large frames, and small ones. */
+#define VMC_LINK_BUFFER (512 * 1024)
+
+/*
  * vmcLinkSend: returns whether the link, which must be non-blocking, took the
  * frame; false: it is full.
  */
 bool vmcLinkSend(int fd, const struct iovec *iov, int niov);
+
+/* vmcLinkSendSmall: the same, and uses the room that is kept for such frames. */
+bool vmcLinkSendSmall(int fd, const vmcLinkRoom *room, const struct iovec *iov, int niov);
 
 /*
  * vmcLinkUnread: at most so many of the last bytes that were sent are still unread by

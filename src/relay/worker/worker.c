@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "endpoint/frame.h"
 #include "relay/process/child.h"
 #include "relay/process/confine.h"
 #include "relay/process/link.h"
@@ -65,6 +66,7 @@ typedef struct {
     vmcLoop *loop;
     vmcHosts hosts;
     vmcWatch link;
+    vmcLinkRoom room;           /* of the link */
     vmcMailbox mailbox;
     vmcWatch mailboxWatch;
     bool mailboxFull;           /* the broker has left many messages unread */
@@ -97,11 +99,12 @@ now(void)
 }
 
 static bool
-sendFrame(void *opaque, const struct iovec *iov, int niov)
+sendFrame(void *opaque, const struct iovec *iov, int niov, bool answer)
 {
     workerProcess *worker = opaque;
+    int fd = worker->link.fd;
 
-    if (vmcLinkSend(worker->link.fd, iov, niov)) {
+    if (answer ? vmcLinkSendSmall(fd, &worker->room, iov, niov) : vmcLinkSend(fd, iov, niov)) {
         vmcCaptureFrame(&worker->capture, iov, niov);
         return true;
     }
@@ -249,6 +252,9 @@ handleNetwork(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC
     worker->config.guest.s_addr = message->peer;
     worker->config.prefix = message->id;
     worker->config.mtu = message->value;
+    vmcLinkDivide(worker->link.fd, VMC_LINK_BUFFER, message->value + VMC_ETHER_LEN,
+                  &worker->room);
+    worker->config.frameMax = worker->room.frameMax;
     worker->endpoint = vmcEndpointNew(&worker->config, &endpointOps, worker);
     worker->hosts.endpoint = worker->endpoint;
     return true;

@@ -367,6 +367,72 @@ testIcmpEcho(void)
 }
 
 /* A SYN that would be answered, changed in one way that makes it none. */
+/* Bulk fills the link; what is small and stands alone goes into the room that is kept. */
+static void
+testFullLink(void)
+{
+    g_autoptr(rig) r = rigNew();
+    vmcFrameAddress address = rigGuest(0);
+    g_autofree uint8_t *message = g_malloc(4000);
+    uint8_t data[600];
+    size_t len = dhcpRequest(data, 1, NULL, 0);
+
+    r->full = true;
+    r->reserve = 10;
+    echoRequest(message, 4000);         /* as large as bulk */
+    sendIcmp(r, &address, message, 4000);
+    g_assert_cmpuint(r->frames.length, ==, 0);
+    sendArp(r, "10.0.2.5", "10.0.2.4", vmcMacBroadcast);
+    g_assert_cmpuint(r->frames.length, ==, 1);
+    echoRequest(message, 64);
+    sendIcmp(r, &address, message, 64);
+    g_assert_cmpuint(r->frames.length, ==, 2);
+    sendDhcp(r, data, len);
+    g_assert_cmpuint(r->frames.length, ==, 3);
+    r->full = false;
+    vmcEndpointLinkWritable(r->ep, r->now);
+    echoRequest(message, 4000);
+    sendIcmp(r, &address, message, 4000);
+    g_assert_cmpuint(r->frames.length, ==, 4);
+}
+
+/* What the link does not take is not sent: the MTU is what it takes. */
+static void
+testLinkTakesLess(void)
+{
+    vmcEndpointConfig config = {
+        .mac = { 0x52, 0x55, 10, 0, 2, 4 }, .guest = rigAddress("10.0.2.5"), .prefix = 29,
+        .mtu = 65520, .frameMax = 20014,
+    };
+    g_autoptr(rig) r = rigNewConfig(&config);
+    g_autofree char *source = g_malloc0(100000);
+    vmcFrameAddress address = rigGuest(1000);
+    vmcSegment segment = { .flags = VMC_TCP_SYN, .window = 65535, .mss = 65480, .scale = -1 };
+    vmcFrameKind kind;
+    vmcFrame frame;
+    uint8_t data[600];
+    GBytes *bytes;
+
+    g_assert_cmpint(vmcEndpointAddChannel(r->ep, rigAddress("10.0.2.4"), 600, r, false), ==, 0);
+    sendDhcp(r, data, dhcpRequest(data, 1, NULL, 0));
+    g_bytes_unref(takeDhcp(r, &frame));
+    assertOption(&frame, 26, "\x4e\x20", 2);
+    rigSegment(r, &address, &segment, NULL, 0);
+    rigFlush(r);
+    bytes = rigTake(r, &frame, &kind);
+    g_assert_cmpuint(frame.segment.mss, ==, 19960);
+    segment = (vmcSegment) { .flags = VMC_TCP_ACK, .seq = 1, .ack = frame.segment.seq + 1,
+                             .window = 65535, .scale = -1 };
+    g_bytes_unref(bytes);
+    rigSegment(r, &address, &segment, NULL, 0);
+    g_byte_array_append(rigLast(r)->source, (const guint8 *)source, 100000);
+    vmcEndpointConnReadable(r->ep, rigLast(r)->conn);
+    rigFlush(r);
+    bytes = rigTake(r, &frame, &kind);
+    g_assert_cmpuint(g_bytes_get_size(bytes), ==, 20014);
+    g_bytes_unref(bytes);
+}
+
 static void
 testDropped(void)
 {
@@ -758,6 +824,8 @@ main(int argc, char **argv)
     g_test_add_func("/endpoint/dhcp/networks", testDhcpNetworks);
     g_test_add_func("/endpoint/dhcp/hostile", testDhcpHostile);
     g_test_add_func("/endpoint/icmp/echo", testIcmpEcho);
+    g_test_add_func("/endpoint/full-link", testFullLink);
+    g_test_add_func("/endpoint/link-takes-less", testLinkTakesLess);
     g_test_add_func("/endpoint/dropped/headers", testDropped);
     g_test_add_func("/endpoint/dropped/addresses", testDroppedSources);
     g_test_add_func("/endpoint/dropped/cut-short", testCutShort);

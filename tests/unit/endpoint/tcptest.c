@@ -9,7 +9,7 @@
  *   + MS                                         time passes
  *   host data= | eof | fail | room= | shortfall= | opened | refused | reset
  *   open ok | wait | refused                     what the host side will answer
- *   link full | writable | busy | unread= | idle
+ *   link full reserve= | writable | busy | unread= | idle
  *   = sink= source= shut= closes= reset= count= hosts= read= write= refused= limited=
  *
  * seq and ack count from the sender's and the receiver's initial number. What
@@ -182,6 +182,7 @@ static void
 doLink(script *s, char **words)
 {
     s->r->full = has(words, "full");
+    s->r->reserve = (unsigned int)word(words, "reserve", 0);
     s->r->unread = has(words, "busy") ? SIZE_MAX : (size_t)word(words, "unread", 0);
     if (has(words, "writable"))
         vmcEndpointLinkWritable(s->r->ep, s->r->now);
@@ -829,6 +830,15 @@ static const struct {
       "= closes=0\n"
       "link writable\n"
       "> A seq=1 len=1\n" },
+    { "full-link-takes-a-reset",
+      CONNECT
+      "link full reserve=1\n"
+      "host data=10\n"
+      "< A port=41000 seq=5 ack=77\n"
+      "> R port=41000 seq=77\n"
+      "< A port=41000 seq=5 ack=77\n"
+      "link writable\n"
+      "> A seq=1 len=10\n" },
     { "full-link-keeps-a-probe",
       CONNECT
       "< A win=0\n"
