@@ -368,6 +368,49 @@ testPtyFlood(const char *dir)
     close(host);
 }
 
+/*
+ * A guest writes much, ends, and nobody reads: the next guests have their turn, and who reads
+ * at last gets what was written last.
+ */
+static void
+testPtyLeft(const char *dir)
+{
+    g_autofree char *text = NULL, *path = NULL;
+    g_autofree char *bytes = g_strnfill(150000, 'x');
+    g_autofree char *come = g_malloc0(1 << 18);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(&text, RELAY, "--vmchannel 600:pty");
+    gsize len = 0;
+    int host;
+
+    (void)dir;
+    path = reportedPty(text);
+    for (int i = 0; i < 3; i++) {
+        vmcLinkConn *conn;
+        int tries = 0;
+
+        do
+            conn = vmcLinkConnect(guest, 600);
+        while (conn->refused && ++tries < 1000);    /* the one before is being closed */
+        g_assert_true(conn->connected);
+        vmcLinkSend(conn, bytes, 150000);
+        vmcLinkSendText(conn, i < 2 ? "end" : "the last");
+        vmcLinkFin(conn);
+        g_assert_true(vmcLinkWaitEnd(conn));
+    }
+    host = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    while (!g_str_has_suffix(come, "the last") && len < (1 << 18) - 1 &&
+           hostIsReadable(host, 10000)) {
+        ssize_t n = read(host, come + len, (1 << 18) - 1 - len);
+
+        g_assert_cmpint(n, >, 0);
+        len += (gsize)MAX(n, 0);
+    }
+    g_test_message("%zu bytes came", len);
+    g_assert_true(g_str_has_suffix(come, "the last"));
+    g_assert_cmpuint(len, >=, 150000 + strlen("the last"));
+    close(host);
+}
+
 static void
 testDev(const char *dir)
 {
@@ -603,6 +646,7 @@ main(int argc, char **argv)
         { "/relay/pipe/one", testOnePipe },
         { "/relay/pty", testPty },
         { "/relay/pty-that-nobody-reads", testPtyFlood },
+        { "/relay/pty-that-nobody-reads/next-guest", testPtyLeft },
         { "/relay/dev", testDev },
         { "/relay/stdio", testStdio },
         { "/relay/no-poll", testNoPoll },

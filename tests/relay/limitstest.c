@@ -5,6 +5,7 @@
  */
 #include <config.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -279,6 +280,68 @@ testWindowIsKept(const char *dir)
     close(listener);
 }
 
+/* What the host program reads from now on, up to its end; *@error: errno of that, or 0. */
+static gsize
+hostReadsAll(int host, int *error)
+{
+    g_autofree char *bytes = g_malloc(65536);
+    gsize total = 0;
+    ssize_t n;
+
+    fcntl(host, F_SETFL, 0);
+    while ((n = read(host, bytes, 65536)) > 0)
+        total += (gsize)n;
+    *error = n < 0 ? errno : 0;
+    return total;
+}
+
+/*
+ * QEMU ends while host programs read nothing: all that was acknowledged is there when they do,
+ * or they hear of a reset.
+ */
+static void
+testQemuEnds(const char *dir)
+{
+    static const struct { const char *value; gint32 min, max; } cases[] = {
+        { "unix:%s/agent", 16000, 16000 },
+        { "unix:%s/agent", 1, 3000 },
+        { "tcp:127.0.0.1:%u", 16000, 16000 },
+        { "tcp:127.0.0.1:%u", 1, 3000 },
+        { "tcp:127.0.0.1:%u,logfile=%s/log", 16000, 16000 },
+    };
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    guint16 port;
+    int unixListener = vmcListen(path), inetListener = hostInet(SOCK_STREAM, &port);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) value = g_string_new(cases[i].value);
+        g_autofree char *number = g_strdup_printf("%u", port);
+        g_autoptr(vmcLinkGuest) guest = NULL;
+        GArray *relays;
+        vmcLinkConn *conn;
+        int host, error;
+        gsize sent, come;
+
+        g_string_replace(value, "%s", dir, 0);
+        g_string_replace(value, "%u", number, 0);
+        guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:%s", value->str);
+        conn = vmcLinkConnect(guest, 600);
+        host = hostAccept(strstr(value->str, "unix") ? unixListener : inetListener);
+        fillWindow(conn, cases[i].min, cases[i].max);
+        sent = conn->sndUna - (1000u * conn->port + 1);
+        relays = vmcRelaysFind();
+        vmcLinkGuestClose(guest);
+        g_assert_true(vmcRelaysEnd(relays, 2000));
+        come = hostReadsAll(host, &error);
+        g_test_message("%s, pieces of %d to %d: %zu acknowledged, %zu came, then %s", value->str,
+                       cases[i].min, cases[i].max, sent, come, g_strerror(error));
+        g_assert_true(come == sent ? error == 0 : error == ECONNRESET);
+        close(host);
+    }
+    close(unixListener);
+    close(inetListener);
+}
+
 /* A guest that reads nothing: the host program is held up, nothing piles up. */
 static void
 testHostFlood(const char *dir)
@@ -486,6 +549,7 @@ main(int argc, char **argv)
         { "/relay/many-streams", testManyStreams },
         { "/relay/window-is-kept", testWindowIsKept },
         { "/relay/host-flood", testHostFlood },
+        { "/relay/qemu-ends", testQemuEnds },
         { "/relay/syn-flood", testSynFlood },
         { "/relay/gives-up-dialling", testGivesUpDialling },
         { "/relay/1000-connections-a-second", testManyConnections },

@@ -41,6 +41,7 @@ enum {
     DATAGRAM_IN = 65536,
     SHARED_CHUNK = 4096,        /* what a pipe that is writable takes without blocking */
     CONNS_MAX = 2048,           /* half of them over for their guests, at least */
+    LEFT_MAX = 65536,           /* bytes of guests that have gone, once another has come */
     ROUNDS = 16,                /* chunks of one connection before the next's turn */
 };
 
@@ -88,6 +89,7 @@ typedef struct {
     bool started;
     bool guestEnd;              /* the guest has sent its last byte */
     bool guestGone;             /* and reads no more */
+    bool guestLeft;             /* its last byte is in the socket, or was read */
     bool hostEnd;               /* the host has sent its last byte */
     bool shutUp, shutDown;      /* which was passed on */
     vmcTelnet telnet;
@@ -446,6 +448,10 @@ connRun(pumpConn *conn)
     }
 }
 
+/*
+ * Where one guest follows another, one that has sent its last byte needs nothing more: it
+ * hears the end though its bytes may wait for the host side still.
+ */
 static void
 guestReady(void *opaque, uint32_t events)
 {
@@ -453,7 +459,12 @@ guestReady(void *opaque, uint32_t events)
 
     if (events & (EPOLLHUP | EPOLLERR))
         conn->guestGone = true;
-    connRun(conn);
+    if (conn->kind->alone && events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        conn->guestLeft = conn->hostEnd = true;
+    if (conn->started)
+        connRun(conn);
+    else
+        passEnds(conn);
 }
 
 static void
@@ -479,6 +490,7 @@ static void
 connStart(pumpConn *conn)
 {
     conn->started = true;
+    vmcLoopRemove(conn->owner->loop, &conn->guest);
     watchFd(conn, &conn->guest, guestReady, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     watchFd(conn, &conn->in, connReady, EPOLLIN | EPOLLRDHUP | EPOLLET);
     watchFd(conn, &conn->out, connReady, EPOLLOUT | EPOLLET);
@@ -495,6 +507,47 @@ startNext(pumpProcess *pump)
 
     if (conn && !conn->started)
         connStart(conn);
+}
+
+/* All that the guest has left in @from goes to the end of what @to has for the host side. */
+static void
+takeLeft(pumpConn *to, pumpConn *from)
+{
+    bool none = false;
+
+    while (!from->guestEnd && !none) {
+        ssize_t n = readSome(from, from->guest.fd, CHUNK, &none);
+
+        if (n > 0) {
+            logBytes(to->owner, scratch, (size_t)n);
+            g_byte_array_append(*buffer(&to->up), scratch, (unsigned int)n);
+        }
+        from->guestEnd = n == 0 || (n < 0 && !none);
+        if (bufferLen(to->up) > LEFT_MAX)
+            bufferTake(&to->up, to->up->len - LEFT_MAX);
+    }
+}
+
+/*
+ * Guests can leave bytes for a host side that does not take them, and be followed by others:
+ * the oldest bytes give way when the next guest comes. One connection holds the rest.
+ */
+static void
+gatherLeft(pumpProcess *pump)
+{
+    pumpConn *first = g_queue_peek_head(&pump->conns);
+    GList *item = pump->conns.head;
+
+    while (item && ((pumpConn *)item->data)->guestLeft) {
+        pumpConn *conn = item->data;
+
+        item = item->next;
+        takeLeft(first, conn);
+        if (conn != first)
+            connFree(conn);
+    }
+    if (first && first->guestLeft)
+        runLater(first);
 }
 
 /*
@@ -519,6 +572,8 @@ connNew(pumpProcess *pump, vmcPumpKind kind, const int *fds, unsigned int nfds)
 {
     pumpConn *conn = g_new0(pumpConn, 1);
 
+    if (kinds[kind].alone)
+        gatherLeft(pump);
     makeRoom(pump);
     conn->owner = pump;
     conn->kind = &kinds[kind];
@@ -530,6 +585,8 @@ connNew(pumpProcess *pump, vmcPumpKind kind, const int *fds, unsigned int nfds)
     g_queue_push_tail(&pump->conns, conn);
     if (!conn->kind->alone || pump->conns.length == 1)
         connStart(conn);
+    else
+        watchFd(conn, &conn->guest, guestReady, EPOLLRDHUP | EPOLLET);
 }
 
 /* The broker is gone: what the guest has sent may still flow out, for a while. */
@@ -619,6 +676,16 @@ patience(const pumpProcess *pump)
     return pump->leaving ? MAX(pump->leaveAt - g_get_monotonic_time(), 0) : -1;
 }
 
+/* What the guest has sent and nobody has read ends in a RST where there is one. */
+static void
+abandon(pumpProcess *pump)
+{
+    static const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    for (GList *item = pump->conns.head; item; item = item->next)
+        setsockopt(((pumpConn *)item->data)->out.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 static void
 serve(pumpProcess *pump)
 {
@@ -627,6 +694,7 @@ serve(pumpProcess *pump)
             return;
         runAgain(pump);
     }
+    abandon(pump);
 }
 
 /* In a call that blocks, nothing else would end the pump. */

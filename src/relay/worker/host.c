@@ -31,9 +31,12 @@
 
 /*
  * What is asked of the kernel for guest bytes on the way to a host program; it
- * gives twice that for its own overhead, where net.core.wmem_max lets it.
+ * gives twice that for its own overhead, where net.core.wmem_max lets it. Five
+ * sixteenths of what it gives are left until QEMU's end: then what the connection's
+ * own buffer holds goes there, and is read after we are gone.
  */
 #define SEND_BUFFER (256 * 1024)
+#define SEND_BUFFER_USED(size) ((size) / 16 * 11)
 
 /*
  * Messages that a broker which is busy may leave unread before guests are refused: two
@@ -110,12 +113,18 @@ socketOption(const vmcHost *host, int option)
 }
 
 static void
+setSendBuffer(vmcHost *host, int size)
+{
+    setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+static void
 socketAttach(vmcHost *host)
 {
-    static const int wanted = SEND_BUFFER;
     int domain = socketOption(host, SO_DOMAIN);
 
-    setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
+    setSendBuffer(host, SEND_BUFFER);
+    setSendBuffer(host, SEND_BUFFER_USED(socketOption(host, SO_SNDBUF) / 2));
     host->sndbuf.size = (size_t)socketOption(host, SO_SNDBUF);
     vmcSndbufQueued(&host->sndbuf, 0);
     /* TCP joins small pieces in its buffer; other kinds of sockets count each as a page's worth. */
@@ -187,7 +196,7 @@ writeSome(vmcHost *host, const struct iovec *iov, int niov)
 static bool
 isPieceTooSmall(vmcHost *host, size_t len)
 {
-    if (!host->gathers || vmcSndbufTakes(&host->sndbuf, len))
+    if (!host->gathers || host->owner->leaving || vmcSndbufTakes(&host->sndbuf, len))
         return false;
     querySndbuf(host);
     return !vmcSndbufTakes(&host->sndbuf, len);
@@ -522,19 +531,71 @@ vmcHostConsume(void *opaque G_GNUC_UNUSED, void *data, size_t n)
     host->driver->consume(host, n);
 }
 
-/* A reset goes as far as the socket's kind can say it: a TCP peer gets a RST. */
+/* When it is closed, a TCP peer gets a RST; other kinds of sockets have none. */
+static void
+resetOnClose(vmcHost *host)
+{
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    if (host->watch.fd >= 0)
+        setsockopt(host->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+void
+vmcHostsLeave(vmcHosts *hosts)
+{
+    g_autoptr(GList) all = g_hash_table_get_values(hosts->hosts);
+
+    hosts->leaving = true;
+    for (GList *item = all; item; item = item->next) {
+        vmcHost *host = item->data;
+
+        if (host->driver != &socketDriver)
+            continue;
+        setSendBuffer(host, SEND_BUFFER);
+        vmcEndpointConnWritable(hosts->endpoint, host->conn);
+    }
+}
+
+static gboolean
+waitsForHost(gpointer id G_GNUC_UNUSED, gpointer value, gpointer opaque G_GNUC_UNUSED)
+{
+    const vmcHost *host = value;
+
+    return host->driver == &socketDriver && vmcEndpointConnWantsWrite(host->conn);
+}
+
+bool
+vmcHostsHold(const vmcHosts *hosts)
+{
+    return g_hash_table_find(hosts->hosts, waitsForHost, NULL) != NULL;
+}
+
+void
+vmcHostsAbandon(vmcHosts *hosts)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, hosts->hosts);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        if (waitsForHost(NULL, value, NULL))
+            resetOnClose(value);
+    }
+}
+
+/* A reset goes as far as the socket's kind can say it. */
 void
 vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
 {
     vmcHost *host = data;
     vmcHosts *hosts = host->owner;
     vmcIpcMessage closed = { .type = VMC_IPC_WORKER_CLOSE, .id = host->id };
-    struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
     if (host->watch.ready)
         vmcLoopRemove(hosts->loop, &host->watch);
-    if (reset && host->watch.fd >= 0)
-        setsockopt(host->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    if (reset)
+        resetOnClose(host);
     vmcFdClose(&host->watch.fd);
     vmcInflightDrop(&host->inflight, &hosts->inflightPool, host->inflight.len);
     g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));

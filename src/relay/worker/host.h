@@ -25,6 +25,7 @@ typedef struct {
     vmcMailbox *mailbox;        /* to the broker */
     GHashTable *hosts;          /* id → vmcHost, from the open to the close */
     uint32_t lastId;
+    bool leaving;               /* QEMU is gone: no more bytes come */
     vmcInflightPool inflightPool; /* memory for what is on its way to the guest */
 } vmcHosts;
 
@@ -41,6 +42,15 @@ typedef struct {
  * without one is a refusal: the kernel dropped it, since we have too many.
  */
 void vmcHostsAnswer(vmcHosts *hosts, const vmcIpcMessage *answer, int fd);
+
+/*
+ * vmcHostsLeave: QEMU is gone. What the guest's acknowledged bytes wait for is asked to take
+ * them; vmcHostsHold: whether some wait still; vmcHostsAbandon: their host sides see a reset,
+ * as far as they have one, and not an end.
+ */
+void vmcHostsLeave(vmcHosts *hosts);
+bool vmcHostsHold(const vmcHosts *hosts);
+void vmcHostsAbandon(vmcHosts *hosts);
 
 /*
  * The operations that the endpoint asks of its owner, all but send: opaque is

@@ -51,6 +51,9 @@
 #define PROBES_A_TURN 16
 #define PROBE_PAUSE ((vmcTime)20000)
 
+/* How long after QEMU's end host programs may still read; the broker waits a little longer. */
+#define LEAVE_TIME ((vmcTime)250000)
+
 /* Without an event for so long, nothing more is expected soon. */
 #define REST_DELAY ((vmcTime)2000000)
 
@@ -440,6 +443,22 @@ restLater(workerProcess *worker, vmcTime at, bool busy)
     }
 }
 
+/* The host sides still get what QEMU had sent before it died. */
+static void
+leave(workerProcess *worker)
+{
+    vmcTime end = now() + LEAVE_TIME;
+
+    vmcLoopRemove(worker->loop, &worker->link);
+    vmcEndpointFlush(worker->endpoint, now());
+    vmcHostsLeave(&worker->hosts);
+    while (vmcHostsHold(&worker->hosts) && now() < end) {
+        if (vmcLoopTurn(worker->loop, MAX(end - now(), 0)) < 0)
+            break;
+    }
+    vmcHostsAbandon(&worker->hosts);
+}
+
 static void
 serve(workerProcess *worker)
 {
@@ -456,9 +475,8 @@ serve(workerProcess *worker)
         if (events < 0)
             return;
     }
-    /* The host sides still get what QEMU had sent before it died. */
     if (worker->endpoint)
-        vmcEndpointFlush(worker->endpoint, now());
+        leave(worker);
 }
 
 int
