@@ -93,6 +93,17 @@ testFileEnds(const char *dir)
     g_assert_cmpstr(text, ==, "kept\nother\nno end");
 }
 
+/* A file system of 64 KiB; false: there can be none, and the case is skipped. */
+static bool
+mountSmall(const char *path)
+{
+    g_assert_cmpint(g_mkdir(path, 0700), ==, 0);
+    if (mount("vmchannel-test", path, "tmpfs", 0, "size=65536") == 0)
+        return true;
+    g_test_skip("cannot mount a small file system");
+    return false;
+}
+
 static void
 testFileFull(const char *dir)
 {
@@ -102,11 +113,8 @@ testFileFull(const char *dir)
     g_autoptr(vmcLinkGuest) guest = NULL;
     vmcLinkConn *conn;
 
-    g_assert_cmpint(g_mkdir(path, 0700), ==, 0);
-    if (mount("vmchannel-test", path, "tmpfs", 0, "size=65536") < 0) {
-        g_test_skip("cannot mount a small file system");
+    if (!mountSmall(path))
         return;
-    }
     guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:file:%s --vmchannel 601:null", file);
     conn = vmcLinkConnect(guest, 600);
     vmcLinkSend(conn, bytes, 200000);
@@ -136,11 +144,8 @@ testLogFull(const char *dir)
     vmcLinkConn *conn;
     int fd;
 
-    g_assert_cmpint(g_mkdir(path, 0700), ==, 0);
-    if (mount("vmchannel-test", path, "tmpfs", 0, "size=65536") < 0) {
-        g_test_skip("cannot mount a small file system");
+    if (!mountSmall(path))
         return;
-    }
     guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:null,logfile=%s", log);
     conn = vmcLinkConnect(guest, 600);
     vmcLinkSendText(conn, "before ");
