@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2016
 # Fresh Debians on disk, and this checkout's packages: for the trials in
 # tests/project that install these, to be sourced. Needs root.
 #
-#   root_of DIR SUITE PROGRAM    sets $suite, $work (DIR/SUITE) and $top; PROGRAM
-#                                is what messages begin with
+#   $top, $built                 this checkout, and where it was built
+#   root_of DIR SUITE PROGRAM    sets $suite and $work (DIR/SUITE); PROGRAM is what
+#                                messages begin with
 #   lay ROOT SUITE PACKAGE,...   a minimal Debian, unless ROOT is one
 #   inside ROOT SCRIPT           a script in it, with this host's network
 #   logged NAME COMMAND...       its output goes to $work/NAME.log; if it fails, its
@@ -13,12 +14,14 @@
 #   earlier_packages ROOT DIR    those of ROOT as an earlier version: DIR/earlier-*.deb
 #   example ROOT                 the demo's guest, its host program and its domain
 
+top=$(cd "$(dirname "$0")/../.." && pwd)
+built=${abs_top_builddir:-$top}
+
 root_of()
 {
     suite=$2 program=$3
     mkdir -p "$1/$2"
     work=$(cd "$1/$2" && pwd)
-    top=$(cd "$(dirname "$0")/../.." && pwd)
 }
 
 say()
@@ -94,7 +97,8 @@ earlier_packages()
 example()
 {
     mkdir -p "$1/srv/hello"
-    cp "$top/guest/vmlinuz" "$top/guest/hello.img" "$top/examples/hello-host" "$1/srv/hello/"
-    sed "s|$top/guest/|/srv/hello/|" "$top/examples/hello.xml" >"$1/srv/hello/hello.xml"
+    cp "$built/guest/vmlinuz" "$built/guest/hello.img" "$built/examples/hello-host" \
+        "$1/srv/hello/"
+    sed "s|$built/guest/|/srv/hello/|" "$built/examples/hello.xml" >"$1/srv/hello/hello.xml"
     chmod -R a+rX "$1/srv/hello"
 }
