@@ -112,9 +112,15 @@ hostClose(void *opaque G_GNUC_UNUSED, void *host G_GNUC_UNUSED, bool reset G_GNU
 {
 }
 
+static void
+hostLimited(void *opaque G_GNUC_UNUSED, void *channel G_GNUC_UNUSED, bool evicted G_GNUC_UNUSED)
+{
+}
+
 static const vmcEndpointOps ops = {
     .send = sendFrame, .open = openHost, .room = hostRoom, .write = hostWrite,
     .shut = hostShut, .peek = hostPeek, .consume = hostConsume, .close = hostClose,
+    .limited = hostLimited,
 };
 
 /* The guest's frame, whose payload stands in l->frame already. Returns its headers' length. */

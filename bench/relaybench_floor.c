@@ -180,9 +180,15 @@ hostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset G_GNUC_UNUSED)
     g_free(data);
 }
 
+static void
+hostLimited(void *opaque G_GNUC_UNUSED, void *channel G_GNUC_UNUSED, bool evicted G_GNUC_UNUSED)
+{
+}
+
 static const vmcEndpointOps ops = {
     .send = sendFrame, .open = openHost, .room = hostRoom, .write = hostWrite,
     .shut = hostShut, .peek = hostPeek, .consume = hostConsume, .close = hostClose,
+    .limited = hostLimited,
 };
 
 static vmcEndpoint *

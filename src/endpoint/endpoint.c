@@ -68,7 +68,7 @@ vmcEndpointNew(const vmcEndpointConfig *config, const vmcEndpointOps *ops, void 
         ep->config.mtu = MIN(config->mtu, (unsigned int)config->frameMax - VMC_ETHER_LEN);
     ep->ops = ops;
     ep->opaque = opaque;
-    ep->channels = g_array_new(FALSE, FALSE, sizeof(vmcEndpointChannel));
+    ep->channels = g_ptr_array_new_with_free_func(g_free);
     ep->conns = g_hash_table_new(tupleHash, tupleEqual);
     ep->timers = g_ptr_array_new();
     /* Not in the struct, which is cleared: untouched it takes no memory. */
@@ -93,8 +93,8 @@ vmcEndpointFree(vmcEndpoint *ep)
         vmcTcpDetach(ep, item->data, true);
         vmcTcpFree(ep, item->data);
     }
-    g_array_free(ep->channels, TRUE);
     g_hash_table_destroy(ep->conns);
+    g_ptr_array_unref(ep->channels);
     g_ptr_array_free(ep->timers, TRUE);
     g_free(ep->payload);
     g_free(ep);
@@ -104,16 +104,20 @@ int
 vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, void *channel,
                       bool alone)
 {
-    vmcEndpointChannel added = { .address = address, .port = port, .channel = channel,
-                                 .alone = alone };
+    vmcEndpointChannel *added;
 
     for (unsigned int i = 0; i < ep->channels->len; i++) {
-        const vmcEndpointChannel *entry = &g_array_index(ep->channels, vmcEndpointChannel, i);
+        const vmcEndpointChannel *entry = ep->channels->pdata[i];
 
         if (entry->port == port && entry->address.s_addr == address.s_addr)
             return -1;
     }
-    g_array_append_val(ep->channels, added);
+    added = g_new0(vmcEndpointChannel, 1);
+    added->address = address;
+    added->port = port;
+    added->channel = channel;
+    added->alone = alone;
+    g_ptr_array_add(ep->channels, added);
     return 0;
 }
 
@@ -129,7 +133,7 @@ attachedTo(const vmcEndpoint *ep, const void *channel)
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         const vmcEndpointConn *conn = key;
 
-        if ((conn->attached || conn->held) && conn->channel == channel)
+        if ((conn->attached || conn->held) && conn->channel->channel == channel)
             found = g_list_prepend(found, key);
     }
     return found;
@@ -140,12 +144,14 @@ vmcEndpointRemoveChannel(vmcEndpoint *ep, vmcTime now, void *channel)
 {
     g_autoptr(GList) conns = attachedTo(ep, channel);
 
-    for (unsigned int i = ep->channels->len; i > 0; i--) {
-        if (g_array_index(ep->channels, vmcEndpointChannel, i - 1).channel == channel)
-            g_array_remove_index(ep->channels, i - 1);
-    }
     for (GList *item = conns; item; item = item->next)
         vmcTcpAbort(ep, item->data);
+    for (unsigned int i = ep->channels->len; i > 0; i--) {
+        const vmcEndpointChannel *entry = ep->channels->pdata[i - 1];
+
+        if (entry->channel == channel)
+            g_ptr_array_remove_index(ep->channels, i - 1);
+    }
     vmcEndpointFlush(ep, now);
 }
 
@@ -155,7 +161,9 @@ isOwnAddress(const vmcEndpoint *ep, struct in_addr address)
     if (address.s_addr == vmcDhcpServer(&ep->config).s_addr)
         return true;
     for (unsigned int i = 0; i < ep->channels->len; i++) {
-        if (g_array_index(ep->channels, vmcEndpointChannel, i).address.s_addr == address.s_addr)
+        const vmcEndpointChannel *entry = ep->channels->pdata[i];
+
+        if (entry->address.s_addr == address.s_addr)
             return true;
     }
     return false;

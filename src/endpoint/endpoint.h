@@ -85,6 +85,12 @@ typedef struct {
      * The conn is invalid after this returns.
      */
     void (*close)(void *opaque, void *host, bool reset);
+
+    /*
+     * @channel has as many connections as it may: a new one was refused, or, @evicted,
+     * one of @channel's gives way to it, which is closed next.
+     */
+    void (*limited)(void *opaque, void *channel, bool evicted);
 } vmcEndpointOps;
 
 /* Counters, all since the start. */
@@ -93,7 +99,8 @@ typedef struct {
     uint64_t bytesOut;          /* of frames */
     uint64_t dropped;           /* frames that we do not answer, of any kind */
     uint64_t malformed;         /* of these: cut short, bad length or checksum */
-    uint64_t limited;           /* SYNs dropped at a limit */
+    uint64_t limited;           /* SYNs refused since there was no place */
+    uint64_t evicted;           /* connections that gave way to another */
     uint64_t retransmits;
     uint64_t refused;           /* RSTs sent for a SYN */
     uint64_t answers;           /* segments that answer: the guest has the connection still */

@@ -26,6 +26,14 @@ typedef enum {
     VMC_TCP_STATE_LAST
 } vmcTcpState;
 
+typedef struct {
+    struct in_addr address;
+    uint16_t port;
+    unsigned int conns;         /* that are attached or held */
+    void *channel;              /* the owner's */
+    bool alone;                 /* one connection at a time */
+} vmcEndpointChannel;
+
 /*
  * Sequence numbers: sndUna <= sndNxt <= sndMax. After a timeout sndNxt goes
  * back to sndUna; sndMax never does. rcvEdge is the right edge of the window
@@ -80,33 +88,27 @@ struct _vmcEndpointConn {
     vmcTime heardAt;            /* when the guest spoke last as one who has it */
     vmcTimer timer;             /* not after the earliest of what vmcTcpNextTimer() looks at */
 
-    void *channel;
+    vmcEndpointChannel *channel; /* while attached or held */
+    uint32_t number;            /* in the order of their SYNs */
     void *host;
     GList dirtyLink;
     GList lingerLink;           /* in the linger or the held list */
 };
 G_STATIC_ASSERT(sizeof(vmcEndpointConn) <= 300);
 
-typedef struct {
-    struct in_addr address;
-    uint16_t port;
-    void *channel;
-    bool alone;                 /* one connection at a time */
-} vmcEndpointChannel;
-
 struct _vmcEndpoint {
     vmcEndpointConfig config;
     const vmcEndpointOps *ops;
     void *opaque;
     vmcEndpointStats stats;
-    GArray *channels;           /* vmcEndpointChannel; few */
+    GPtrArray *channels;        /* vmcEndpointChannel; few */
     GHashTable *conns;          /* all, lingering ones too, by tuple */
     GPtrArray *timers;
     GQueue dirty;               /* connections with work for the next flush */
     GQueue linger;              /* TIME_WAIT, or a RST is due; oldest first */
     GQueue held;                /* DIALLING, not attached: another one is in the way; oldest first */
     unsigned int attached;
-    unsigned int pending;       /* DIALLING or SYN_RECEIVED */
+    uint32_t opened;            /* connections so far */
     vmcTime roundAt;            /* when all connections are asked whether the guest has them */
     vmcTime askedAt;            /* when they were last */
     bool doubted;               /* the next round has a reason other than time */

@@ -99,11 +99,18 @@ vmcTcpSetTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime *timer, vmcTime a
 }
 
 void
-vmcTcpSetState(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTcpState state)
+vmcTcpSetState(vmcEndpointConn *conn, vmcTcpState state)
 {
-    ep->pending -= vmcTcpStates[conn->state].pending;
-    ep->pending += vmcTcpStates[state].pending;
     conn->state = (uint8_t)state;
+}
+
+/* Its place is free. */
+static void
+leaveChannel(vmcEndpointConn *conn)
+{
+    if (conn->channel)
+        conn->channel->conns--;
+    conn->channel = NULL;
 }
 
 void
@@ -114,6 +121,7 @@ vmcTcpDetach(vmcEndpoint *ep, vmcEndpointConn *conn, bool reset)
     conn->attached = conn->askDue = false;
     conn->askAt = VMC_TIME_NEVER;
     ep->attached--;
+    leaveChannel(conn);
     g_clear_pointer(&conn->buffer, g_free);
     conn->bufferLen = 0;
     ep->ops->close(ep->opaque, conn->host, reset);
@@ -132,9 +140,10 @@ vmcTcpFree(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
     vmcTcpNotDue(ep, conn);
     vmcTcpUnhold(ep, conn);
+    leaveChannel(conn);
     if (conn->lingering)
         g_queue_unlink(&ep->linger, &conn->lingerLink);
-    vmcTcpSetState(ep, conn, VMC_TCP_CLOSED);
+    vmcTcpSetState(conn, VMC_TCP_CLOSED);
     vmcTimerSet(ep->timers, &conn->timer, VMC_TIME_NEVER);
     g_hash_table_remove(ep->conns, &conn->tuple);
     g_free(conn->buffer);
@@ -165,12 +174,13 @@ vmcTcpAbort(vmcEndpoint *ep, vmcEndpointConn *conn)
     if (!conn->attached && conn->state != VMC_TCP_DIALLING)
         return;
     vmcTcpUnhold(ep, conn);
-    vmcTcpSetState(ep, conn, VMC_TCP_CLOSED);
+    vmcTcpSetState(conn, VMC_TCP_CLOSED);
     conn->rtxAt = conn->ackAt = conn->endAt = VMC_TIME_NEVER;
     conn->rstDue = true;
     linger(ep, conn);
     vmcTcpDue(ep, conn);
     vmcTcpDetach(ep, conn, true);
+    leaveChannel(conn);         /* if it was held */
 }
 
 /* Returns false when @conn is gone. */
@@ -193,7 +203,7 @@ vmcTcpFinish(vmcEndpoint *ep, vmcEndpointConn *conn)
 void
 vmcTcpEnterState(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, vmcTcpState state)
 {
-    vmcTcpSetState(ep, conn, state);
+    vmcTcpSetState(conn, state);
     if (state == VMC_TCP_TIME_WAIT)
         vmcTcpSetTimer(ep, conn, &conn->endAt, now + TIME_WAIT_TIME);
 }

@@ -14,7 +14,7 @@
 
 /* What a connection in a state does. */
 typedef struct {
-    bool pending;               /* counts as such */
+    bool pending;               /* the guest does not know yet that it is open */
     bool synced;                /* both sides know each other's numbers */
     bool receives;              /* guest bytes may still come */
     bool sends;                 /* host bytes or the FIN after them may be sent, or sent again */
@@ -68,7 +68,7 @@ void vmcTcpDrop(vmcEndpoint *ep, vmcEndpointConn *conn);
 void vmcTcpUnhold(vmcEndpoint *ep, vmcEndpointConn *conn);
 void vmcTcpAbort(vmcEndpoint *ep, vmcEndpointConn *conn);
 bool vmcTcpFinish(vmcEndpoint *ep, vmcEndpointConn *conn);
-void vmcTcpSetState(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTcpState state);
+void vmcTcpSetState(vmcEndpointConn *conn, vmcTcpState state);
 void vmcTcpEnterState(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, vmcTcpState state);
 
 /*

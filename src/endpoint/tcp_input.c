@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "endpoint/presence.h"
+#include "endpoint/quota.h"
 
 enum {
     MSS_DEFAULT = 536,
@@ -48,7 +49,7 @@ initialSequence(const vmcEndpoint *ep, const vmcEndpointTuple *tuple, vmcTime no
 
 static vmcEndpointConn *
 connNew(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const vmcFrame *frame,
-        void *channel, vmcTime now)
+        vmcEndpointChannel *channel, vmcTime now)
 {
     const vmcSegment *syn = &frame->segment;
     vmcEndpointConn *conn = g_new0(vmcEndpointConn, 1);
@@ -58,6 +59,7 @@ connNew(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const vmcFrame *frame,
     memcpy(conn->mac, frame->address.srcMac, VMC_MAC_LEN);
     conn->state = VMC_TCP_DIALLING;
     conn->channel = channel;
+    conn->number = ep->opened++;
     conn->dirtyLink.data = conn->lingerLink.data = conn;
     conn->irs = syn->seq;
     conn->rcvNxt = conn->rcvEdge = conn->rcvAcked = syn->seq + 1;
@@ -76,7 +78,7 @@ connNew(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const vmcFrame *frame,
 void
 vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
-    vmcTcpSetState(ep, conn, VMC_TCP_SYN_RECEIVED);
+    vmcTcpSetState(conn, VMC_TCP_SYN_RECEIVED);
     conn->endAt = VMC_TIME_NEVER;
     conn->sndNxt = conn->sndMax = conn->iss + 1;
     conn->synDue = true;
@@ -88,7 +90,7 @@ vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 static bool
 openHost(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
-    vmcEndpointOpen answer = ep->ops->open(ep->opaque, conn->channel, conn, &conn->tuple);
+    vmcEndpointOpen answer = ep->ops->open(ep->opaque, conn->channel->channel, conn, &conn->tuple);
 
     if (answer == VMC_ENDPOINT_OPEN_REFUSED)
         return false;
@@ -104,22 +106,21 @@ openHost(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 
 static void
 openConn(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, const vmcFrame *frame,
-         const vmcEndpointChannel *channel)
+         vmcEndpointChannel *channel)
 {
-    bool hold = channel->alone && vmcPresenceMayHold(ep, channel->channel, now);
-    vmcEndpointConn *conn = connNew(ep, tuple, frame, channel->channel, now);
+    bool hold = channel->alone && vmcPresenceMayHold(ep, channel, now);
+    vmcEndpointConn *conn = connNew(ep, tuple, frame, channel, now);
 
-    ep->pending++;
     if (hold) {
         vmcPresenceHold(ep, conn);
         vmcTcpSetTimer(ep, conn, &conn->endAt, now + DIALLING_TIME);
     } else if (!openHost(ep, conn, now)) {
-        ep->pending--;
         g_free(conn);
         vmcTcpAnswerReset(ep, frame);
         return;
     }
     g_hash_table_add(ep->conns, conn);
+    channel->conns++;
 }
 
 void
@@ -130,11 +131,11 @@ vmcTcpOpenHeld(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
         vmcTcpAbort(ep, conn);
 }
 
-static const vmcEndpointChannel *
+static vmcEndpointChannel *
 findChannel(const vmcEndpoint *ep, const vmcEndpointTuple *tuple)
 {
     for (unsigned int i = 0; i < ep->channels->len; i++) {
-        const vmcEndpointChannel *entry = &g_array_index(ep->channels, vmcEndpointChannel, i);
+        vmcEndpointChannel *entry = ep->channels->pdata[i];
 
         if (entry->port == tuple->port && entry->address.s_addr == tuple->address.s_addr)
             return entry;
@@ -142,22 +143,79 @@ findChannel(const vmcEndpoint *ep, const vmcEndpointTuple *tuple)
     return NULL;
 }
 
-/* A SYN that belongs to no connection (any more). */
+/* The channel that has most connections. */
+static vmcEndpointChannel *
+fullest(const vmcEndpoint *ep)
+{
+    vmcEndpointChannel *most = ep->channels->pdata[0];
+
+    for (unsigned int i = 1; i < ep->channels->len; i++) {
+        vmcEndpointChannel *entry = ep->channels->pdata[i];
+
+        if (entry->conns > most->conns)
+            most = entry;
+    }
+    return most;
+}
+
+/* The oldest of a channel's connections that can give way: not answered yet, or ended by the guest. */
+static vmcEndpointConn *
+oldestToGiveWay(const vmcEndpoint *ep, const vmcEndpointChannel *channel)
+{
+    vmcEndpointConn *oldest = NULL;
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, ep->conns);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        vmcEndpointConn *conn = key;
+
+        if (conn->channel == channel &&
+            (vmcTcpStates[conn->state].pending || conn->finReceived) &&
+            (!oldest || vmcTcpBefore(conn->number, oldest->number)))
+            oldest = conn;
+    }
+    return oldest;
+}
+
+/*
+ * A place for a connection to @channel. When it has as many as it may, one of its own
+ * gives way; when it has not, and all places are taken, one of the channel that has most.
+ */
 static bool
+makeRoom(vmcEndpoint *ep, vmcEndpointChannel *channel)
+{
+    vmcQuota quota = vmcQuotaBegin(ep->channels->len);
+    vmcEndpointConn *conn;
+    vmcEndpointChannel *from;
+
+    for (unsigned int i = 0; i < ep->channels->len; i++)
+        vmcQuotaAdd(&quota, ((const vmcEndpointChannel *)ep->channels->pdata[i])->conns);
+    if (ep->attached < VMC_ENDPOINT_MAX_CONNS && vmcQuotaTakes(&quota, channel->conns))
+        return true;
+    from = channel->conns < quota.own ? fullest(ep) : channel;
+    conn = oldestToGiveWay(ep, from);
+    if (conn) {
+        ep->stats.evicted++;
+        ep->ops->limited(ep->opaque, from->channel, true);
+        vmcTcpAbort(ep, conn);
+    } else {
+        ep->stats.limited++;
+        ep->ops->limited(ep->opaque, channel->channel, false);
+    }
+    return conn != NULL;
+}
+
+/* A SYN that belongs to no connection (any more). */
+static void
 inputOpen(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, const vmcFrame *frame)
 {
-    const vmcEndpointChannel *channel = findChannel(ep, tuple);
+    vmcEndpointChannel *channel = findChannel(ep, tuple);
 
-    if (!channel) {
+    if (channel && makeRoom(ep, channel))
+        openConn(ep, now, tuple, frame, channel);
+    else
         vmcTcpAnswerReset(ep, frame);
-        return true;
-    }
-    if (ep->attached >= VMC_ENDPOINT_MAX_CONNS || ep->pending >= VMC_ENDPOINT_MAX_PENDING) {
-        ep->stats.limited++;
-        return false;
-    }
-    openConn(ep, now, tuple, frame, channel);
-    return true;
 }
 
 /*
@@ -289,7 +347,7 @@ inputHandshake(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, const vmcFra
         vmcTcpAnswerReset(ep, frame);
         return false;
     }
-    vmcTcpSetState(ep, conn, VMC_TCP_ESTABLISHED);
+    vmcTcpSetState(conn, VMC_TCP_ESTABLISHED);
     conn->synDue = false;
     conn->sndUna = in->ack;
     conn->unaAt = now;
@@ -597,7 +655,8 @@ inputSyn(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, vmcEndpoin
             vmcPresenceDoubt(ep, now, VMC_DOUBT_BOOT);
         vmcTcpDrop(ep, conn);
     }
-    return inputOpen(ep, now, tuple, frame);
+    inputOpen(ep, now, tuple, frame);
+    return true;
 }
 
 static void

@@ -292,7 +292,7 @@ timerEnd(vmcEndpoint *ep, vmcEndpointConn *conn)
         return true;
     }
     if (conn->attached) {       /* bytes still wait for the host side */
-        vmcTcpSetState(ep, conn, VMC_TCP_CLOSED);
+        vmcTcpSetState(conn, VMC_TCP_CLOSED);
         return true;
     }
     vmcTcpFree(ep, conn);

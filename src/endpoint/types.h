@@ -16,8 +16,7 @@ typedef int64_t vmcTime;
 
 #define VMC_MAC_LEN 6
 
-#define VMC_ENDPOINT_MAX_CONNS 1024     /* TIME_WAIT not counted */
-#define VMC_ENDPOINT_MAX_PENDING 64     /* dialling or half open */
+#define VMC_ENDPOINT_MAX_CONNS 1024     /* of all channels, see quota.h; TIME_WAIT not counted */
 #define VMC_ENDPOINT_CONN_BUFFER 64512  /* bytes of a stalled connection; 64 KiB with all else */
 #define VMC_ENDPOINT_FLIGHT_MAX (448 * 1024)    /* bytes in flight to the guest, of a connection */
 #define VMC_ENDPOINT_FRAME_MAX 65534    /* bytes, ethernet header included */

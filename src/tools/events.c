@@ -42,6 +42,10 @@ printEvent(struct json_object *event)
         printf(" %s:%d", address, json_object_get_int(member(data, "port")));
     if (peer)
         printf(" from %s:%d", peer, json_object_get_int(member(data, "peer-port")));
+    if (member(data, "dropped"))
+        printf(" dropped %" G_GINT64_FORMAT " evicted %" G_GINT64_FORMAT,
+               (gint64)json_object_get_int64(member(data, "dropped")),
+               (gint64)json_object_get_int64(member(data, "evicted")));
     if (member(data, "count"))
         printf(" %" G_GINT64_FORMAT, (gint64)json_object_get_int64(member(data, "count")));
     putchar('\n');

@@ -77,9 +77,11 @@ printChannel(const char *domain, struct json_object *channel)
     const char *pty = vmcJsonString(channel, "pty");
 
     printf("%-20s %-15s %-12s %5" G_GINT64_FORMAT " %7" G_GINT64_FORMAT " %7" G_GINT64_FORMAT
-           " %12" G_GINT64_FORMAT " %12" G_GINT64_FORMAT "  %s%s%s\n", domain, target,
+           " %7" G_GINT64_FORMAT " %7" G_GINT64_FORMAT " %12" G_GINT64_FORMAT
+           " %12" G_GINT64_FORMAT "  %s%s%s\n", domain, target,
            vmcJsonString(channel, "state"), number(channel, "connections"),
            number(channel, "connections-total"), number(channel, "refused"),
+           number(channel, "dropped"), number(channel, "evicted"),
            number(channel, "bytes-to-host"), number(channel, "bytes-to-guest"),
            vmcJsonString(channel, "vmchannel"), pty ? " at " : "", pty ? pty : "");
 }
@@ -107,8 +109,8 @@ print(struct json_object *list)
         fputs(text, stdout);
         return;
     }
-    printf("%-20s %-15s %-12s %5s %7s %7s %12s %12s  %s\n", "Domain", "Address", "State", "Open",
-           "Total", "Refused", "To host", "To guest", "Channel");
+    printf("%-20s %-15s %-12s %5s %7s %7s %7s %7s %12s %12s  %s\n", "Domain", "Address", "State",
+           "Open", "Total", "Refused", "Dropped", "Evicted", "To host", "To guest", "Channel");
     for (size_t i = 0; i < json_object_array_length(list); i++)
         printDomain(json_object_array_get_idx(list, i));
 }
@@ -146,9 +148,10 @@ const vmcCommand vmcCommandList = {
     .summary = "List the channels of running domains",
     .description =
         "The domains are those that you may see in libvirt. Of each channel: whether a\n"
-        "guest connection is open, how many are and have been, how many were refused,\n"
-        "bytes each way, and what it is. A domain whose relay you may not ask is listed\n"
-        "with the reason.",
+        "guest connection is open, how many are and have been, how many were refused\n"
+        "(nobody there), dropped (no place) and evicted (for a newer one), bytes each\n"
+        "way, and what it is. A domain whose relay you may not ask is listed with the\n"
+        "reason.",
     .run = list,
     .options = options,
     .minArgs = 0,

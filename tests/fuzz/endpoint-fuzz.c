@@ -175,9 +175,18 @@ fuzzClose(void *opaque, void *data, bool reset)
     host->conn = NULL;
 }
 
+static void
+fuzzLimited(void *opaque, void *channel, bool evicted)
+{
+    (void)opaque;
+    (void)evicted;
+    g_assert(channel);
+}
+
 static const vmcEndpointOps fuzzOps = {
     .send = fuzzSend, .open = fuzzOpen, .room = fuzzRoom, .write = fuzzWrite,
     .shut = fuzzShut, .peek = fuzzPeek, .consume = fuzzConsume, .close = fuzzClose,
+    .limited = fuzzLimited,
 };
 
 /* The next byte of the input, 0 after its end. */

@@ -81,6 +81,7 @@ takeOpen(fuzz *f, const vmcIpcMessage *message)
              (right && !known && vmcConntableCount(f->conntable) < VMC_ENDPOINT_MAX_CONNS));
     if (!vmcConntableMayOpen(f->conntable, message))
         return;
+    vmcConntableHasRoom(f->conntable, message->channel);
     f->begun += data != NULL;
     vmcConntableOpen(f->conntable, message, data);
     g_hash_table_insert(f->open, GUINT_TO_POINTER(message->id), GUINT_TO_POINTER(message->channel));
@@ -115,7 +116,7 @@ take(fuzz *f, const vmcIpcMessage *message)
     else if (message->type == VMC_IPC_WORKER_REMOVED)
         takeRemoved(f, message->channel);
     else
-        g_assert(message->type == VMC_IPC_CHILD_READY);
+        g_assert(message->type == VMC_IPC_CHILD_READY || message->type == VMC_IPC_WORKER_LIMITED);
 }
 
 static void

@@ -124,9 +124,20 @@ rigClose(void *opaque, void *data, bool reset)
     g_assert_cmpuint(host->closes, ==, 1);
 }
 
+static void
+rigLimited(void *opaque, void *channel, bool evicted)
+{
+    rig *r = opaque;
+
+    g_assert_true(channel != NULL);
+    r->limited += !evicted;
+    r->evicted += evicted;
+}
+
 static const vmcEndpointOps rigOps = {
     .send = rigSend, .open = rigOpen, .room = rigRoom, .write = rigWrite,
     .shut = rigShut, .peek = rigPeek, .consume = rigConsume, .close = rigClose,
+    .limited = rigLimited,
 };
 
 static void

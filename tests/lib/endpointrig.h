@@ -41,6 +41,7 @@ struct _rig {
     size_t unread;              /* of the last bytes sent, as the endpoint is told */
     vmcEndpointOpen answer;     /* to the next open() */
     size_t room;                /* of a new host side */
+    unsigned int limited, evicted; /* as the owner hears */
     GPtrArray *hosts;           /* rigHost, in the order of open() */
 };
 

@@ -20,6 +20,7 @@
 
 #include "control/capture.h"
 #include "control/json.h"
+#include "endpoint/types.h"
 #include "tests/lib/hostsocket.h"
 #include "tests/lib/linkguest.h"
 #include "tests/lib/machine.h"
@@ -502,6 +503,32 @@ testEvents(void)
     rigStop(&r);
 }
 
+/* At a channel's limit: what was refused is counted, and said. */
+static void
+testLimited(void)
+{
+    rig r;
+    client watcher;
+    g_autoptr(vmcJson) event = NULL;
+    struct json_object *data;
+
+    rigStart(&r, "--vmchannel 600:null");
+    for (int i = 0; i < VMC_ENDPOINT_MAX_CONNS; i++)
+        g_assert_true(vmcLinkConnect(r.guest, 600)->connected);
+    clientOpen(&watcher, r.path, true);
+    g_assert_true(vmcLinkConnect(r.guest, 600)->refused);
+    event = next(&watcher);
+    data = json_object_object_get(event, "data");
+    g_assert_cmpstr(vmcJsonString(event, "event"), ==, "VMCHANNEL_LIMITED");
+    g_assert_cmpint(json_object_get_int(json_object_object_get(data, "port")), ==, 600);
+    g_assert_cmpint(json_object_get_int(json_object_object_get(data, "dropped")), ==, 1);
+    g_assert_cmpint(json_object_get_int(json_object_object_get(data, "evicted")), ==, 0);
+    clientClose(&watcher);
+    g_assert_cmpint(queried(&r, 600, "dropped"), ==, 1);
+    g_assert_cmpint(queried(&r, 600, "refused"), ==, 0);
+    rigStop(&r);
+}
+
 /* Reads @one's events until it knows of @total; returns how many it was told it lost. */
 static gint64
 countEvents(client *one, gint64 total)
@@ -807,6 +834,7 @@ main(int argc, char **argv)
     g_test_add_func("/control/no-worker", testNoWorker);
     g_test_add_func("/control/heard-in-time", testHeardInTime);
     g_test_add_func("/control/events", testEvents);
+    g_test_add_func("/control/limited", testLimited);
     g_test_add_func("/control/slow-reader", testSlowReader);
     g_test_add_func("/control/deaf-client", testDeafClient);
     g_test_add_func("/control/too-many-clients", testTooManyClients);

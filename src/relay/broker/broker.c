@@ -195,8 +195,10 @@ workerOpens(vmcBroker *broker, const vmcIpcMessage *message)
     if (!vmcConntableMayOpen(broker->conntable, message))
         return false;
     channel = vmcChannelsGet(broker->channels, message->channel);
-    if (channel)
+    if (channel && vmcConntableHasRoom(broker->conntable, message->channel))
         conn = openSource(broker, channel, message, &answer, &fd);
+    else if (channel)
+        channelRefused(broker, channel, message);
     vmcConntableOpen(broker->conntable, message, conn);
     if (answer != VMC_IPC_LAST)
         workerAnswer(broker, message->id, answer, fd);
@@ -224,11 +226,24 @@ workerRemoved(vmcBroker *broker, const vmcIpcMessage *message)
     return vmcConntableRemoved(broker->conntable, message->channel);
 }
 
+/* The worker may speak of a channel that has just been removed. */
+static bool
+workerLimited(vmcBroker *broker, const vmcIpcMessage *message)
+{
+    const vmcBrokerChannel *channel = vmcChannelsGet(broker->channels, message->channel);
+
+    if (channel && vmcControlSocketListens(broker->control))
+        vmcControlSocketEvent(broker->control, "VMCHANNEL_LIMITED",
+                              vmcChannelLimited(broker->channels, channel));
+    return true;
+}
+
 static bool (*const handlers[VMC_IPC_LAST])(vmcBroker *broker, const vmcIpcMessage *message) = {
     [VMC_IPC_WORKER_OPEN] = workerOpens,
     [VMC_IPC_WORKER_CLOSE] = workerCloses,
     [VMC_IPC_WORKER_PROBED] = workerProbed,
     [VMC_IPC_WORKER_REMOVED] = workerRemoved,
+    [VMC_IPC_WORKER_LIMITED] = workerLimited,
 };
 
 /* False: the worker had no right to send it, or reads no answers, and is killed. */

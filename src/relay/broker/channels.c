@@ -88,7 +88,7 @@ number(vmcChannels *channels, vmcBrokerChannel *channel)
     if (channel->number >= channels->slots->len)
         g_ptr_array_set_size(channels->slots, (int)channel->number + 1);
     channels->slots->pdata[channel->number] = channel;
-    channels->counters->channels[channel->number] = (vmcCountersBytes){ 0, 0 };
+    channels->counters->channels[channel->number] = (vmcCountersChannel){ .up = 0 };
     return true;
 }
 
@@ -225,10 +225,36 @@ vmcChannelName(const vmcBrokerChannel *channel)
     return name;
 }
 
+/* Adds a number that the worker may be changing just now. */
+static void
+addCount(struct json_object *one, const char *name, const uint64_t *count)
+{
+    json_object_object_add(one, name,
+                           json_object_new_uint64(__atomic_load_n(count, __ATOMIC_RELAXED)));
+}
+
+static void
+addLimited(const vmcChannels *channels, const vmcBrokerChannel *channel, struct json_object *one)
+{
+    const vmcCountersChannel *counts = &channels->counters->channels[channel->number];
+
+    addCount(one, "dropped", &counts->dropped);
+    addCount(one, "evicted", &counts->evicted);
+}
+
+struct json_object *
+vmcChannelLimited(const vmcChannels *channels, const vmcBrokerChannel *channel)
+{
+    struct json_object *data = vmcChannelName(channel);
+
+    addLimited(channels, channel, data);
+    return data;
+}
+
 static struct json_object *
 describe(const vmcChannels *channels, const vmcBrokerChannel *channel)
 {
-    const vmcCountersBytes *bytes = &channels->counters->channels[channel->number];
+    const vmcCountersChannel *counts = &channels->counters->channels[channel->number];
     g_autofree char *value = vmcQemuChannelFormat(channel->def);
     struct json_object *one = vmcChannelName(channel);
 
@@ -238,10 +264,9 @@ describe(const vmcChannels *channels, const vmcBrokerChannel *channel)
     json_object_object_add(one, "connections", json_object_new_int64(channel->open));
     json_object_object_add(one, "connections-total", json_object_new_uint64(channel->opened));
     json_object_object_add(one, "refused", json_object_new_uint64(channel->refused));
-    json_object_object_add(one, "bytes-to-host", json_object_new_uint64(
-        __atomic_load_n(&bytes->up, __ATOMIC_RELAXED)));
-    json_object_object_add(one, "bytes-to-guest", json_object_new_uint64(
-        __atomic_load_n(&bytes->down, __ATOMIC_RELAXED)));
+    addCount(one, "bytes-to-host", &counts->up);
+    addCount(one, "bytes-to-guest", &counts->down);
+    addLimited(channels, channel, one);
     return one;
 }
 

@@ -69,3 +69,6 @@ struct json_object *vmcChannelsDescribe(const vmcChannels *channels);
  * person finds its host side: the members that name it in answers and events.
  */
 struct json_object *vmcChannelName(const vmcBrokerChannel *channel);
+
+/* vmcChannelLimited: the same, and how many connections its limits have cost it. */
+struct json_object *vmcChannelLimited(const vmcChannels *channels, const vmcBrokerChannel *channel);

@@ -9,6 +9,7 @@
 
 #include "relay/broker/conntable.h"
 
+#include "endpoint/quota.h"
 #include "qemu/nic.h"
 
 /* A guest connection, from the worker's OPEN to its CLOSE. */
@@ -28,6 +29,7 @@ typedef enum {
 
 typedef struct {
     channelState state;
+    unsigned int conns;         /* that the worker has */
     vmcIpcMessage message;      /* that tells a worker of it */
 } tableChannel;
 
@@ -47,11 +49,20 @@ connEnd(tableConn *conn)
         conn->table->end(data);
 }
 
+static tableChannel *
+channelAt(const vmcConntable *table, uint32_t number)
+{
+    return &g_array_index(table->channels, tableChannel, number);
+}
+
 static void
 connFree(gpointer opaque)
 {
-    connEnd(opaque);
-    g_free(opaque);
+    tableConn *conn = opaque;
+
+    channelAt(conn->table, conn->channel)->conns--;
+    connEnd(conn);
+    g_free(conn);
 }
 
 vmcConntable *
@@ -73,12 +84,6 @@ vmcConntableFree(vmcConntable *table)
     g_array_unref(table->channels);
     g_array_unref(table->known);
     g_free(table);
-}
-
-static tableChannel *
-channelAt(const vmcConntable *table, uint32_t number)
-{
-    return &g_array_index(table->channels, tableChannel, number);
 }
 
 static bool
@@ -115,8 +120,8 @@ vmcConntableAddChannel(vmcConntable *table, struct in_addr address, uint16_t por
     if (free == table->channels->len)
         g_array_set_size(table->channels, free + 1);
     *channelAt(table, free) = (tableChannel) {
-        CHANNEL_THERE, { .type = VMC_IPC_BROKER_CHANNEL, .channel = free,
-                         .address = address.s_addr, .port = port, .value = alone } };
+        CHANNEL_THERE, 0, { .type = VMC_IPC_BROKER_CHANNEL, .channel = free,
+                            .address = address.s_addr, .port = port, .value = alone } };
     *number = free;
     return true;
 }
@@ -166,6 +171,22 @@ vmcConntableMayOpen(const vmcConntable *table, const vmcIpcMessage *message)
         !g_hash_table_contains(table->conns, GUINT_TO_POINTER(message->id));
 }
 
+bool
+vmcConntableHasRoom(const vmcConntable *table, uint32_t number)
+{
+    unsigned int channels = 0;
+    vmcQuota quota;
+
+    for (uint32_t i = 0; i < table->channels->len; i++)
+        channels += channelAt(table, i)->state == CHANNEL_THERE;
+    if (channels == 0)
+        return false;
+    quota = vmcQuotaBegin(channels);
+    for (uint32_t i = 0; i < table->channels->len; i++)
+        vmcQuotaAdd(&quota, channelAt(table, i)->conns);
+    return vmcQuotaTakes(&quota, channelAt(table, number)->conns);
+}
+
 void
 vmcConntableOpen(vmcConntable *table, const vmcIpcMessage *message, void *data)
 {
@@ -178,6 +199,7 @@ vmcConntableOpen(vmcConntable *table, const vmcIpcMessage *message, void *data)
     conn->known.type = VMC_IPC_BROKER_KNOWN;
     conn->known.id = conn->known.channel = 0;
     conn->data = data;
+    channelAt(table, conn->channel)->conns++;
     g_hash_table_insert(table->conns, GUINT_TO_POINTER(message->id), conn);
 }
 

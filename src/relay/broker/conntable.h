@@ -42,11 +42,14 @@ bool vmcConntableRemoved(vmcConntable *table, uint32_t number);
 /*
  * vmcConntableMayOpen: whether @message, an OPEN, is in order: the channel exists
  * (or did, see above) and has that address and port, the id is new, and there is room.
+ * vmcConntableHasRoom: whether, after that, the channel's quota has a place for it. The
+ * worker goes by the same rule, but may not know yet that a channel was added.
  * vmcConntableOpen: takes note of it, after that. @data, the table's from now on,
  * is NULL when the guest is refused: a successor need not know of it then.
  * vmcConntableClose: returns false when nothing of that id is open.
  */
 bool vmcConntableMayOpen(const vmcConntable *table, const vmcIpcMessage *message);
+bool vmcConntableHasRoom(const vmcConntable *table, uint32_t number);
 void vmcConntableOpen(vmcConntable *table, const vmcIpcMessage *message, void *data);
 bool vmcConntableClose(vmcConntable *table, uint32_t id);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What broker and worker share in memory. The worker counts bytes in it, and its
+ * What broker and worker share in memory. The worker counts in it, and its
  * successor goes on from there. The broker does not rely on these numbers; it only
  * shows them to the control socket's clients.
  */
@@ -10,10 +10,12 @@
 
 #include "qemu/nic.h"
 
-/* Bytes since the channel is there: to the host side, and taken by the guest. */
+/* Since the channel is there. */
 typedef struct {
-    uint64_t up, down;
-} vmcCountersBytes;
+    uint64_t up, down;          /* bytes to the host side, and taken by the guest */
+    uint64_t dropped;           /* connections refused by a limit of the relay's */
+    uint64_t evicted;           /* connections that gave way to another */
+} vmcCountersChannel;
 
 typedef struct {
     /*
@@ -22,7 +24,7 @@ typedef struct {
      * guest, told of it by whoever added it, connects to it.
      */
     uint64_t channelMessages;
-    vmcCountersBytes channels[VMC_NIC_CHANNELS_MAX]; /* by the channel's number */
+    vmcCountersChannel channels[VMC_NIC_CHANNELS_MAX]; /* by the channel's number */
 } vmcCounters;
 
 /*

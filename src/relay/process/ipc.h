@@ -21,6 +21,7 @@ typedef enum {
     VMC_IPC_WORKER_CLOSE,       /* the guest connection is over */
     VMC_IPC_WORKER_PROBED,      /* each KNOWN has been probed */
     VMC_IPC_WORKER_REMOVED,     /* no OPEN of that channel comes any more */
+    VMC_IPC_WORKER_LIMITED,     /* a channel has met its limits: see counters.h */
     VMC_IPC_BROKER_NETWORK,     /* the guest's address; id: prefix, value: MTU */
     VMC_IPC_BROKER_COUNTERS,    /* counters.h: where bytes are counted */
     VMC_IPC_BROKER_CHANNEL,     /* a channel's number, address, port; value: one at a time */

@@ -44,6 +44,9 @@
  */
 #define UNREAD_MAX (2 * VMC_ENDPOINT_MAX_CONNS)
 
+/* The broker is told of a channel's limit no more often. */
+#define LIMITED_INTERVAL ((vmcTime)1000000)
+
 /* What a null takes at once. */
 #define NULL_ROOM 65536
 
@@ -62,7 +65,7 @@ typedef struct {
 struct _vmcHost {
     vmcHosts *owner;
     const hostDriver *driver;   /* NULL: the host side is not there yet */
-    vmcCountersBytes *counters; /* the channel's */
+    vmcCountersChannel *counters; /* the channel's */
     vmcEndpointConn *conn;
     uint32_t id;
     vmcWatch watch;             /* its fd is the host side, or -1 */
@@ -601,4 +604,21 @@ vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
     g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));
     vmcMailboxPost(hosts->mailbox, &closed, NULL, 0);
     vmcLoopDefer(hosts->loop, host);
+}
+
+void
+vmcHostLimited(void *opaque G_GNUC_UNUSED, void *data, bool evicted)
+{
+    vmcHostChannel *channel = data;
+    vmcIpcMessage limited = { .type = VMC_IPC_WORKER_LIMITED, .channel = channel->number };
+    vmcTime now = channel->hosts->now();
+
+    if (evicted)
+        channel->counters->evicted++;
+    else
+        channel->counters->dropped++;
+    if (channel->limitedAt != 0 && now - channel->limitedAt < LIMITED_INTERVAL)
+        return;
+    channel->limitedAt = now;
+    vmcMailboxPost(channel->hosts->mailbox, &limited, NULL, 0);
 }

@@ -33,7 +33,8 @@ typedef struct {
 typedef struct {
     vmcHosts *hosts;
     uint32_t number;            /* the broker's number of the channel */
-    vmcCountersBytes *counters; /* where its bytes are counted */
+    vmcCountersChannel *counters; /* where what it does is counted */
+    vmcTime limitedAt;          /* when the broker was last told of a limit */
 } vmcHostChannel;
 
 /*
@@ -64,3 +65,4 @@ void vmcHostShut(void *opaque, void *host);
 ssize_t vmcHostPeek(void *opaque, void *host, size_t offset, void *buf, size_t len);
 void vmcHostConsume(void *opaque, void *host, size_t n);
 void vmcHostClose(void *opaque, void *host, bool reset);
+void vmcHostLimited(void *opaque, void *channel, bool evicted);

@@ -126,6 +126,7 @@ static const vmcEndpointOps endpointOps = {
     .peek = vmcHostPeek,
     .consume = vmcHostConsume,
     .close = vmcHostClose,
+    .limited = vmcHostLimited,
 };
 
 static void mailboxReady(void *opaque, uint32_t events);

@@ -621,8 +621,8 @@ sendSyn(rig *r, uint16_t port)
     rigFlush(r);
 }
 
-/* Answers the SYN-ACK that was sent last. */
-static void
+/* Answers the SYN-ACK that was sent last; returns the number of the answer. */
+static uint32_t
 sendHandshake(rig *r, uint16_t port)
 {
     vmcFrameAddress address = rigGuest(port);
@@ -636,44 +636,115 @@ sendHandshake(rig *r, uint16_t port)
     ack.ack = frame.segment.seq + 1;
     rigSegment(r, &address, &ack, NULL, 0);
     rigFlush(r);
+    return ack.ack;
 }
 
+/* The guest ends a connection that was opened by sendHandshake(), which returned @ack. */
 static void
-testLimitPending(void)
+sendEnd(rig *r, uint16_t port, uint32_t ack)
 {
-    g_autoptr(rig) r = rigNew();
+    vmcFrameAddress address = rigGuest(port);
+    vmcSegment fin = { .seq = port + 1u, .ack = ack, .flags = VMC_TCP_FIN | VMC_TCP_ACK,
+                       .window = 1000, .scale = -1 };
 
-    for (uint16_t i = 0; i < VMC_ENDPOINT_MAX_PENDING; i++) {
-        r->answer = i % 2 ? VMC_ENDPOINT_OPEN_OK : VMC_ENDPOINT_OPEN_WAIT;
-        sendSyn(r, 1000 + i);
-    }
-    sendSyn(r, 2000);
-    g_assert_cmpuint(r->hosts->len, ==, VMC_ENDPOINT_MAX_PENDING);
-    g_assert_cmpuint(vmcEndpointGetStats(r->ep)->limited, ==, 1);
-    g_assert_cmpuint(r->frames.length, ==, VMC_ENDPOINT_MAX_PENDING / 2);
-    sendHandshake(r, 1001);
-    sendSyn(r, 2000);
-    g_assert_cmpuint(r->hosts->len, ==, VMC_ENDPOINT_MAX_PENDING + 1);
+    rigSegment(r, &address, &fin, NULL, 0);
+    rigFlush(r);
 }
 
+/* The next frame refuses the connection from @port. */
+static void
+expectRefusal(rig *r, uint16_t port)
+{
+    vmcFrame frame;
+    vmcFrameKind kind;
+    g_autoptr(GBytes) bytes = rigTake(r, &frame, &kind);
+
+    g_assert_nonnull(bytes);
+    g_assert_cmpint(frame.segment.flags, ==, VMC_TCP_RST | VMC_TCP_ACK);
+    g_assert_cmpuint(frame.address.dstPort, ==, port);
+    g_assert_cmpuint(frame.segment.ack, ==, port + 1u);
+}
+
+/* So many connections, all open, from @first and the ports after it. */
+static void
+openMany(rig *r, uint16_t first, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        sendSyn(r, (uint16_t)(first + i));
+        sendHandshake(r, (uint16_t)(first + i));
+    }
+}
+
+/* Nothing gives way: the guest is refused at once, and let in when one has ended. */
 static void
 testLimitConns(void)
 {
     g_autoptr(rig) r = rigNew();
     rigHost *host;
 
-    for (uint16_t i = 0; i < VMC_ENDPOINT_MAX_CONNS; i++) {
-        sendSyn(r, 1000 + i);
-        sendHandshake(r, 1000 + i);
-    }
+    openMany(r, 1000, VMC_ENDPOINT_MAX_CONNS);
     g_assert_cmpuint(vmcEndpointConnCount(r->ep), ==, VMC_ENDPOINT_MAX_CONNS);
     sendSyn(r, 9000);
+    expectRefusal(r, 9000);
     g_assert_cmpuint(r->hosts->len, ==, VMC_ENDPOINT_MAX_CONNS);
     g_assert_cmpuint(vmcEndpointGetStats(r->ep)->limited, ==, 1);
+    g_assert_cmpuint(r->limited, ==, 1);
     host = g_ptr_array_index(r->hosts, 5);
     vmcEndpointConnReset(r->ep, host->conn);
     sendSyn(r, 9000);
     g_assert_cmpuint(r->hosts->len, ==, VMC_ENDPOINT_MAX_CONNS + 1);
+    g_assert_cmpuint(r->evicted, ==, 0);
+}
+
+/* Of those that are not answered yet, or that the guest has ended, the oldest gives way. */
+static void
+testLimitGivesWay(void)
+{
+    g_autoptr(rig) r = rigNew();
+    const rigHost *dialled, *ended;
+
+    openMany(r, 1000, VMC_ENDPOINT_MAX_CONNS - 2);
+    r->answer = VMC_ENDPOINT_OPEN_WAIT;
+    sendSyn(r, 8000);
+    dialled = rigLast(r);
+    r->answer = VMC_ENDPOINT_OPEN_OK;
+    sendSyn(r, 8001);
+    ended = rigLast(r);
+    sendEnd(r, 8001, sendHandshake(r, 8001));
+    sendSyn(r, 8002);
+    expectRefusal(r, 8000);
+    sendHandshake(r, 8002);
+    g_assert_true(dialled->closes == 1 && dialled->reset && ended->closes == 0);
+    sendSyn(r, 8003);
+    g_assert_true(ended->closes == 1 && ended->reset);
+    g_assert_cmpuint(vmcEndpointConnCount(r->ep), ==, VMC_ENDPOINT_MAX_CONNS);
+    g_assert_cmpuint(r->evicted, ==, 2);
+    g_assert_cmpuint(vmcEndpointGetStats(r->ep)->evicted, ==, 2);
+    g_assert_cmpuint(r->limited, ==, 0);
+}
+
+/* One channel may take all that is for whoever comes first, and none of what is the other's. */
+static void
+testLimitOther(void)
+{
+    g_autoptr(rig) r = rigNew();
+    vmcFrameAddress address;
+    vmcSegment syn = { .flags = VMC_TCP_SYN, .window = 1000, .mss = 1400, .scale = -1 };
+    unsigned int own = VMC_ENDPOINT_MAX_CONNS / 4;
+
+    vmcEndpointAddChannel(r->ep, rigAddress("10.0.2.4"), 601, r, false);
+    openMany(r, 1000, VMC_ENDPOINT_MAX_CONNS - own);
+    sendSyn(r, 9000);
+    expectRefusal(r, 9000);
+    for (unsigned int i = 0; i < own; i++) {
+        address = rigGuest((uint16_t)(9001 + i));
+        address.dstPort = 601;
+        rigSegment(r, &address, &syn, NULL, 0);
+    }
+    rigFlush(r);
+    g_assert_cmpuint(r->hosts->len, ==, VMC_ENDPOINT_MAX_CONNS);
+    g_assert_cmpuint(r->limited, ==, 1);
+    g_assert_cmpuint(r->evicted, ==, 0);
 }
 
 /* Resets that the full link does not take are remembered, but not without end. */
@@ -833,8 +904,9 @@ main(int argc, char **argv)
     g_test_add_func("/endpoint/checksum", testChecksum);
     g_test_add_func("/endpoint/no-checksums", testNoChecksums);
     g_test_add_func("/endpoint/deadlines", testDeadlines);
-    g_test_add_func("/endpoint/limit/pending", testLimitPending);
     g_test_add_func("/endpoint/limit/conns", testLimitConns);
+    g_test_add_func("/endpoint/limit/gives-way", testLimitGivesWay);
+    g_test_add_func("/endpoint/limit/other-channel", testLimitOther);
     g_test_add_func("/endpoint/limit/linger", testLimitLinger);
     g_test_add_func("/endpoint/remove-channel", testRemoveChannel);
     g_test_add_func("/endpoint/initial-sequence", testInitialSequence);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Places for connections: see quota.h. Pure: counts what it is given. */
+#include <config.h>
+
+#include "endpoint/quota.h"
+
+#include <glib.h>
+
+vmcQuota
+vmcQuotaBegin(unsigned int channels)
+{
+    unsigned int own = MAX(VMC_ENDPOINT_MAX_CONNS / 2 / channels, 1);
+
+    return (vmcQuota){ own, VMC_ENDPOINT_MAX_CONNS - MIN(own * channels, VMC_ENDPOINT_MAX_CONNS) };
+}
+
+/* A channel that is added makes the others' places fewer: they may have more than that. */
+void
+vmcQuotaAdd(vmcQuota *quota, unsigned int conns)
+{
+    if (conns > quota->own)
+        quota->shared -= MIN(conns - quota->own, quota->shared);
+}
+
+bool
+vmcQuotaTakes(const vmcQuota *quota, unsigned int conns)
+{
+    return conns < quota->own || quota->shared > 0;
+}
