@@ -115,6 +115,7 @@ vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, vo
     added = g_new0(vmcEndpointChannel, 1);
     added->address = address;
     added->port = port;
+    added->rate = VMC_RATE_BEGIN;
     added->channel = channel;
     added->alone = alone;
     g_ptr_array_add(ep->channels, added);

@@ -9,6 +9,7 @@
 
 #include "endpoint/endpoint.h"
 #include "endpoint/frame.h"
+#include "endpoint/quota.h"
 #include "endpoint/timer_heap.h"
 
 /* RFC 9293's states, but for the first: there the host side is being opened. */
@@ -30,6 +31,7 @@ typedef struct {
     struct in_addr address;
     uint16_t port;
     unsigned int conns;         /* that are attached or held */
+    vmcRate rate;               /* of new ones */
     void *channel;              /* the owner's */
     bool alone;                 /* one connection at a time */
 } vmcEndpointChannel;

@@ -27,3 +27,16 @@ vmcQuotaTakes(const vmcQuota *quota, unsigned int conns)
 {
     return conns < quota->own || quota->shared > 0;
 }
+
+#define RATE_INTERVAL ((vmcTime)1000000 / VMC_ENDPOINT_RATE)
+
+bool
+vmcRateTakes(vmcRate *rate, vmcTime now)
+{
+    vmcTime next = MAX(*rate, now - VMC_ENDPOINT_BURST * RATE_INTERVAL) + RATE_INTERVAL;
+
+    if (next > now)
+        return false;
+    *rate = next;
+    return true;
+}

@@ -25,3 +25,10 @@ typedef struct {
 vmcQuota vmcQuotaBegin(unsigned int channels);
 void vmcQuotaAdd(vmcQuota *quota, unsigned int conns);
 bool vmcQuotaTakes(const vmcQuota *quota, unsigned int conns);
+
+/* When the connections of one channel so far would all have come at its rate. */
+typedef vmcTime vmcRate;
+#define VMC_RATE_BEGIN (INT64_MIN / 2)
+
+/* vmcRateTakes: whether there may be one more @now, which counts then. */
+bool vmcRateTakes(vmcRate *rate, vmcTime now);

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "endpoint/presence.h"
-#include "endpoint/quota.h"
 
 enum {
     MSS_DEFAULT = 536,
@@ -181,20 +180,24 @@ oldestToGiveWay(const vmcEndpoint *ep, const vmcEndpointChannel *channel)
 /*
  * A place for a connection to @channel. When it has as many as it may, one of its own
  * gives way; when it has not, and all places are taken, one of the channel that has most.
+ * For one that comes too soon after many others nothing does.
  */
 static bool
-makeRoom(vmcEndpoint *ep, vmcEndpointChannel *channel)
+makeRoom(vmcEndpoint *ep, vmcTime now, vmcEndpointChannel *channel)
 {
     vmcQuota quota = vmcQuotaBegin(ep->channels->len);
-    vmcEndpointConn *conn;
-    vmcEndpointChannel *from;
+    vmcEndpointConn *conn = NULL;
+    vmcEndpointChannel *from = channel;
+    bool inTime = vmcRateTakes(&channel->rate, now);
 
     for (unsigned int i = 0; i < ep->channels->len; i++)
         vmcQuotaAdd(&quota, ((const vmcEndpointChannel *)ep->channels->pdata[i])->conns);
-    if (ep->attached < VMC_ENDPOINT_MAX_CONNS && vmcQuotaTakes(&quota, channel->conns))
+    if (inTime && ep->attached < VMC_ENDPOINT_MAX_CONNS && vmcQuotaTakes(&quota, channel->conns))
         return true;
-    from = channel->conns < quota.own ? fullest(ep) : channel;
-    conn = oldestToGiveWay(ep, from);
+    if (channel->conns < quota.own)
+        from = fullest(ep);
+    if (inTime)
+        conn = oldestToGiveWay(ep, from);
     if (conn) {
         ep->stats.evicted++;
         ep->ops->limited(ep->opaque, from->channel, true);
@@ -212,7 +215,7 @@ inputOpen(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, const vmc
 {
     vmcEndpointChannel *channel = findChannel(ep, tuple);
 
-    if (channel && makeRoom(ep, channel))
+    if (channel && makeRoom(ep, now, channel))
         openConn(ep, now, tuple, frame, channel);
     else
         vmcTcpAnswerReset(ep, frame);

@@ -17,6 +17,8 @@ typedef int64_t vmcTime;
 #define VMC_MAC_LEN 6
 
 #define VMC_ENDPOINT_MAX_CONNS 1024     /* of all channels, see quota.h; TIME_WAIT not counted */
+#define VMC_ENDPOINT_RATE 10000         /* new connections a second of one channel, for long */
+#define VMC_ENDPOINT_BURST 2048         /* and at once, after a time without any */
 #define VMC_ENDPOINT_CONN_BUFFER 64512  /* bytes of a stalled connection; 64 KiB with all else */
 #define VMC_ENDPOINT_FLIGHT_MAX (448 * 1024)    /* bytes in flight to the guest, of a connection */
 #define VMC_ENDPOINT_FRAME_MAX 65534    /* bytes, ethernet header included */

@@ -529,6 +529,28 @@ testLimited(void)
     rigStop(&r);
 }
 
+/* A flood of SYNs: the host side is not asked more often than the channel's rate allows. */
+static void
+testRate(void)
+{
+    gint64 begin, elapsed, opened;
+    rig r;
+
+    rigStart(&r, "--vmchannel 600:unix:/nobody-listens");
+    begin = g_get_monotonic_time();
+    vmcLinkFlood(r.guest, 600, 50000);
+    g_assert_false(vmcLinkConnect(r.guest, 600)->connected);
+    opened = queried(&r, 600, "refused");
+    elapsed = g_get_monotonic_time() - begin;
+    g_test_message("50,000 SYNs in %" G_GINT64_FORMAT " ms: %" G_GINT64_FORMAT " dialled",
+                   elapsed / 1000, opened);
+    g_assert_cmpint(opened, <=, VMC_ENDPOINT_BURST +
+                    elapsed * VMC_ENDPOINT_RATE / G_TIME_SPAN_SECOND + 1);
+    /* Some may have been refused for a broker that is behind: they are in neither number. */
+    g_assert_cmpint(queried(&r, 600, "dropped"), <=, 50001 - opened);
+    rigStop(&r);
+}
+
 /* Reads @one's events until it knows of @total; returns how many it was told it lost. */
 static gint64
 countEvents(client *one, gint64 total)
@@ -846,3 +868,4 @@ main(int argc, char **argv)
     g_test_add_func("/control/taken-over", testTakenOver);
     return g_test_run();
 }
+    g_test_add_func("/control/rate", testRate);

@@ -670,6 +670,7 @@ static void
 openMany(rig *r, uint16_t first, unsigned int count)
 {
     for (unsigned int i = 0; i < count; i++) {
+        r->now += 1000000 / VMC_ENDPOINT_RATE;
         sendSyn(r, (uint16_t)(first + i));
         sendHandshake(r, (uint16_t)(first + i));
     }
@@ -755,6 +756,7 @@ testLimitLinger(void)
 
     for (uint16_t round = 0; round < 3; round++) {
         r->full = false;
+        r->now += 1000000;      /* the channel's rate allows so many again */
         vmcEndpointLinkWritable(r->ep, r->now);
         g_queue_clear_full(&r->frames, (GDestroyNotify)g_bytes_unref);
         g_queue_init(&r->frames);

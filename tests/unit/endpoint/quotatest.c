@@ -74,6 +74,26 @@ testAdded(void)
     g_assert_false(vmcQuotaTakes(&quota, quota.own));
 }
 
+/* A burst at once, then one an interval; after a pause a burst again, and no more. */
+static void
+testRate(void)
+{
+    vmcRate rate = VMC_RATE_BEGIN;
+    vmcTime now = 0;
+
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < VMC_ENDPOINT_BURST; i++)
+            g_assert_true(vmcRateTakes(&rate, now));
+        g_assert_false(vmcRateTakes(&rate, now));
+        for (int i = 0; i < 2 * VMC_ENDPOINT_RATE; i++) {
+            now += 1000000 / VMC_ENDPOINT_RATE;
+            g_assert_true(vmcRateTakes(&rate, now));
+            g_assert_false(vmcRateTakes(&rate, now));
+        }
+        now += 10000000;
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -81,5 +101,6 @@ main(int argc, char **argv)
     g_test_add_func("/endpoint/quota/shares", testShares);
     g_test_add_func("/endpoint/quota/last", testLast);
     g_test_add_func("/endpoint/quota/added", testAdded);
+    g_test_add_func("/endpoint/quota/rate", testRate);
     return g_test_run();
 }
