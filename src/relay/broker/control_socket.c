@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "relay/process/limits.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/rundir.h"
@@ -21,14 +22,13 @@
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
-#define CLIENTS_MAX 16
 #define BACKLOG 16
 
 /* Bytes of a client's that are read at once. */
 #define READ_SIZE 4096
 
-/* Bytes that wait for a client. With more its commands wait, and events are lost. */
-#define UNREAD_MAX 65536
+/* A client gives way to another only when it has said nothing for so long, in microseconds. */
+#define IDLE_MIN G_TIME_SPAN_SECOND
 
 /* Group too: the folder's, where that is set-group-id (as /run/vmchannel is). */
 #define SOCKET_MODE 0660
@@ -51,6 +51,8 @@ typedef struct {
     GQueue lines;               /* of controlLine */
     size_t unread;              /* bytes in them */
     uint64_t lost;              /* events since the last that it got */
+    uid_t uid;                  /* whose it is */
+    int64_t heardAt;            /* when it has last sent something, or come; microseconds */
 } controlClient;
 
 struct _vmcControlSocket {
@@ -141,7 +143,7 @@ tellLost(controlClient *client)
 {
     struct json_object *data;
 
-    if (client->lost == 0 || client->unread > UNREAD_MAX / 2)
+    if (client->lost == 0 || client->unread > VMC_LIMIT_CLIENT_UNREAD / 2)
         return;
     data = json_object_new_object();
     json_object_object_add(data, "count", json_object_new_uint64(client->lost));
@@ -153,7 +155,7 @@ tellLost(controlClient *client)
 static void
 obey(controlClient *client)
 {
-    while (client->inputLen > 0 && client->unread <= UNREAD_MAX) {
+    while (client->inputLen > 0 && client->unread <= VMC_LIMIT_CLIENT_UNREAD) {
         const char *data = client->input + client->inputStart;
         size_t len = client->inputLen;
         int fd;
@@ -173,7 +175,7 @@ watch(controlClient *client)
 {
     uint32_t events = client->lines.length > 0 ? EPOLLOUT : 0;
 
-    if (client->inputLen == 0 && client->unread <= UNREAD_MAX)
+    if (client->inputLen == 0 && client->unread <= VMC_LIMIT_CLIENT_UNREAD)
         events |= EPOLLIN;
     vmcLoopChange(client->control->loop, &client->watch, events);
 }
@@ -198,11 +200,60 @@ clientReady(void *opaque, uint32_t events)
         n = recv(client->watch.fd, client->input, sizeof(client->input), MSG_DONTWAIT);
         client->inputStart = 0;
         client->inputLen = (size_t)MAX(n, 0);
+        client->heardAt = g_get_monotonic_time();
     }
     if (n == 0 || (n < 0 && events & (EPOLLHUP | EPOLLERR)))
         g_ptr_array_remove_fast(client->control->clients, client);
     else
         goOn(client);
+}
+
+/* How many clients of this user there are. */
+static unsigned int
+clientsOf(const vmcControlSocket *control, uid_t uid)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < control->clients->len; i++)
+        n += ((const controlClient *)control->clients->pdata[i])->uid == uid;
+    return n;
+}
+
+/*
+ * Who gives way to a new client of @uid: of the user that has most clients, the new one
+ * counted, the one that has been idle longest. NULL: that one was not idle.
+ */
+static controlClient *
+idlest(const vmcControlSocket *control, uid_t uid)
+{
+    controlClient *found = NULL;
+    unsigned int most = 0;
+
+    for (unsigned int i = 0; i < control->clients->len; i++) {
+        controlClient *client = control->clients->pdata[i];
+        unsigned int n = clientsOf(control, client->uid) + (client->uid == uid);
+
+        if (n < most || (n == most && found && client->heardAt >= found->heardAt))
+            continue;
+        most = n;
+        found = client;
+    }
+    return found && g_get_monotonic_time() - found->heardAt >= IDLE_MIN ? found : NULL;
+}
+
+/* There may be room for a new client of @uid, if somebody idles. */
+static void
+makeRoom(vmcControlSocket *control, uid_t uid)
+{
+    controlClient *client;
+
+    if (control->clients->len < VMC_LIMIT_CLIENTS || !(client = idlest(control, uid)))
+        return;
+    vmcReportError(VIR_ERR_OPERATION_INVALID, "this client was idle longest of %d, and gives way "
+                   "to another", VMC_LIMIT_CLIENTS);
+    post(client, vmcControlErrorLine(), -1);
+    flush(client);
+    g_ptr_array_remove_fast(control->clients, client);
 }
 
 /* Tells one client too many why it is not served. */
@@ -212,18 +263,20 @@ turnAway(int fd)
     g_autofree char *line = NULL;
 
     vmcReportError(VIR_ERR_OPERATION_INVALID, "%d clients have the control socket already",
-                   CLIENTS_MAX);
+                   VMC_LIMIT_CLIENTS);
     line = vmcControlErrorLine();
     send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
     close(fd);
 }
 
 static void
-clientNew(vmcControlSocket *control, int fd)
+clientNew(vmcControlSocket *control, int fd, uid_t uid)
 {
     controlClient *client = g_new0(controlClient, 1);
 
     client->control = control;
+    client->uid = uid;
+    client->heardAt = g_get_monotonic_time();
     client->watch = (vmcWatch){ fd, clientReady, client };
     client->monitor = vmcMonitorNew(control->ops, control->opaque);
     if (vmcLoopAdd(control->loop, &client->watch, EPOLLIN) < 0) {
@@ -235,6 +288,20 @@ clientNew(vmcControlSocket *control, int fd)
     goOn(client);
 }
 
+static void
+clientCame(vmcControlSocket *control, int fd)
+{
+    struct ucred peer = { .uid = (uid_t)-1 };
+    socklen_t len = sizeof(peer);
+
+    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+    makeRoom(control, peer.uid);
+    if (control->clients->len >= VMC_LIMIT_CLIENTS)
+        turnAway(fd);
+    else
+        clientNew(control, fd, peer.uid);
+}
+
 /* Edge-triggered: when no descriptor is free, it is tried again with the next client. */
 static void
 listenerReady(void *opaque, uint32_t events G_GNUC_UNUSED)
@@ -242,12 +309,8 @@ listenerReady(void *opaque, uint32_t events G_GNUC_UNUSED)
     vmcControlSocket *control = opaque;
     int fd;
 
-    while ((fd = accept4(control->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        if (control->clients->len >= CLIENTS_MAX)
-            turnAway(fd);
-        else
-            clientNew(control, fd);
-    }
+    while ((fd = accept4(control->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+        clientCame(control, fd);
 }
 
 /*
@@ -356,7 +419,7 @@ vmcControlSocketEvent(vmcControlSocket *control, const char *name, struct json_o
         if (!vmcMonitorListens(client->monitor))
             continue;
         tellLost(client);
-        if (client->lost > 0 || client->unread > UNREAD_MAX) {
+        if (client->lost > 0 || client->unread > VMC_LIMIT_CLIENT_UNREAD) {
             client->lost++;
             continue;
         }
