@@ -113,6 +113,11 @@ hostClose(void *opaque G_GNUC_UNUSED, void *host G_GNUC_UNUSED, bool reset G_GNU
 }
 
 static void
+hostEnded(void *opaque G_GNUC_UNUSED, void *host G_GNUC_UNUSED, bool waiting G_GNUC_UNUSED)
+{
+}
+
+static void
 hostLimited(void *opaque G_GNUC_UNUSED, void *channel G_GNUC_UNUSED, bool evicted G_GNUC_UNUSED)
 {
 }
@@ -120,7 +125,7 @@ hostLimited(void *opaque G_GNUC_UNUSED, void *channel G_GNUC_UNUSED, bool evicte
 static const vmcEndpointOps ops = {
     .send = sendFrame, .open = openHost, .room = hostRoom, .write = hostWrite,
     .shut = hostShut, .peek = hostPeek, .consume = hostConsume, .close = hostClose,
-    .limited = hostLimited,
+    .ended = hostEnded, .limited = hostLimited,
 };
 
 /* The guest's frame, whose payload stands in l->frame already. Returns its headers' length. */

@@ -181,6 +181,11 @@ hostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset G_GNUC_UNUSED)
 }
 
 static void
+hostEnded(void *opaque G_GNUC_UNUSED, void *host G_GNUC_UNUSED, bool waiting G_GNUC_UNUSED)
+{
+}
+
+static void
 hostLimited(void *opaque G_GNUC_UNUSED, void *channel G_GNUC_UNUSED, bool evicted G_GNUC_UNUSED)
 {
 }
@@ -188,7 +193,7 @@ hostLimited(void *opaque G_GNUC_UNUSED, void *channel G_GNUC_UNUSED, bool evicte
 static const vmcEndpointOps ops = {
     .send = sendFrame, .open = openHost, .room = hostRoom, .write = hostWrite,
     .shut = hostShut, .peek = hostPeek, .consume = hostConsume, .close = hostClose,
-    .limited = hostLimited,
+    .ended = hostEnded, .limited = hostLimited,
 };
 
 static vmcEndpoint *

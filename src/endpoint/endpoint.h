@@ -65,6 +65,12 @@ typedef struct {
      */
     ssize_t (*write)(void *opaque, void *host, const struct iovec *iov, int niov);
 
+    /*
+     * The guest sent FIN. @waiting: there are bytes before it that write() has not taken;
+     * else shut() comes next.
+     */
+    void (*ended)(void *opaque, void *host, bool waiting);
+
     /* The guest sent FIN and everything before it was taken by write(). */
     void (*shut)(void *opaque, void *host);
 

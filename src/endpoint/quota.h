@@ -3,7 +3,7 @@
  * Who gets the places for connections, so that no channel takes those of the others:
  * half of them are shared out among the channels, and each keeps its own free for
  * itself; the other half is for whoever comes first. The endpoint and the broker's table
- * go by the same rule. Pure.
+ * go by the same rule. And how often a channel is opened. Pure.
  */
 #pragma once
 

@@ -529,6 +529,7 @@ inputFin(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
     else
         ackWaits(ep, conn, now);
     vmcTcpEnterState(ep, conn, now, vmcTcpStates[conn->state].onFin);
+    ep->ops->ended(ep->opaque, conn->host, conn->bufferLen > 0);
     shutWhenDrained(ep, conn);
 }
 

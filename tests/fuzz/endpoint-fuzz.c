@@ -127,6 +127,16 @@ fuzzWrite(void *opaque, void *data, const struct iovec *iov, int niov)
 }
 
 static void
+fuzzEnded(void *opaque, void *data, bool waiting)
+{
+    fuzzHost *host = data;
+
+    (void)opaque;
+    (void)waiting;
+    g_assert(host->open && !host->shut);
+}
+
+static void
 fuzzShut(void *opaque, void *data)
 {
     fuzzHost *host = data;
@@ -185,7 +195,7 @@ fuzzLimited(void *opaque, void *channel, bool evicted)
 
 static const vmcEndpointOps fuzzOps = {
     .send = fuzzSend, .open = fuzzOpen, .room = fuzzRoom, .write = fuzzWrite,
-    .shut = fuzzShut, .peek = fuzzPeek, .consume = fuzzConsume, .close = fuzzClose,
+    .ended = fuzzEnded, .shut = fuzzShut, .peek = fuzzPeek, .consume = fuzzConsume, .close = fuzzClose,
     .limited = fuzzLimited,
 };
 

@@ -106,11 +106,16 @@ takeRemoved(fuzz *f, uint32_t channel)
 static void
 take(fuzz *f, const vmcIpcMessage *message)
 {
+    void *found;
+
     if (message->type == VMC_IPC_WORKER_OPEN)
         takeOpen(f, message);
     else if (message->type == VMC_IPC_WORKER_CLOSE)
         g_assert(vmcConntableClose(f->conntable, message->id) ==
                  g_hash_table_remove(f->open, GUINT_TO_POINTER(message->id)));
+    else if (message->type == VMC_IPC_WORKER_ENDED)
+        g_assert(vmcConntableFind(f->conntable, message->id, &found) ==
+                 g_hash_table_contains(f->open, GUINT_TO_POINTER(message->id)));
     else if (message->type == VMC_IPC_WORKER_PROBED)
         vmcConntableProbed(f->conntable);
     else if (message->type == VMC_IPC_WORKER_REMOVED)

@@ -77,6 +77,16 @@ rigWrite(void *opaque, void *data, const struct iovec *iov, int niov)
 }
 
 static void
+rigEnded(void *opaque, void *data, bool waiting)
+{
+    rigHost *host = data;
+
+    g_assert_true(host->owner == opaque && host->closes == 0 && !host->shut && !host->ended);
+    host->ended = true;
+    host->left = waiting;
+}
+
+static void
 rigShut(void *opaque, void *data)
 {
     rigHost *host = data;
@@ -136,7 +146,7 @@ rigLimited(void *opaque, void *channel, bool evicted)
 
 static const vmcEndpointOps rigOps = {
     .send = rigSend, .open = rigOpen, .room = rigRoom, .write = rigWrite,
-    .shut = rigShut, .peek = rigPeek, .consume = rigConsume, .close = rigClose,
+    .ended = rigEnded, .shut = rigShut, .peek = rigPeek, .consume = rigConsume, .close = rigClose,
     .limited = rigLimited,
 };
 

@@ -25,6 +25,8 @@ typedef struct {
     GByteArray *sink;           /* what the guest has sent */
     size_t room;                /* bytes that write() will take */
     size_t shortfall;           /* how much less than room() it takes in fact */
+    bool ended;                 /* the guest has; with bytes that were not taken yet: left */
+    bool left;
     bool shut;
     unsigned int closes;
     bool reset;

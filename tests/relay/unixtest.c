@@ -301,6 +301,75 @@ testBindGuestLeaves(const char *dir)
     close(host);
 }
 
+/* What guests have left of that is kept; of the others nothing. */
+enum { LEFT = 16, MORE = 4 };
+
+/*
+ * Guests that have come, written and gone, and one that waits: that one is first, then
+ * what the last of the others have left. The first of them have given way.
+ */
+static void
+testBindGuestsGone(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait", path);
+    vmcLinkConn *gone[LEFT + MORE], *waits;
+    int host;
+
+    for (int i = 0; i < LEFT + MORE; i++) {
+        g_autofree char *text = g_strdup_printf("old %d", i);
+
+        gone[i] = vmcLinkConnect(guest, 600);
+        vmcLinkSendText(gone[i], text);
+        vmcLinkFin(gone[i]);
+    }
+    for (int i = 0; i < MORE; i++)
+        g_assert_true(vmcLinkWaitReset(gone[i]));
+    waits = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(waits, "new");
+    host = hostDial(path);
+    hostHears(host, "new");
+    close(host);
+    for (int i = MORE; i < LEFT + MORE; i++) {
+        g_autofree char *text = g_strdup_printf("old %d", i);
+
+        host = hostDial(path);
+        hostHears(host, text);
+        close(host);
+    }
+    host = hostDial(path);
+    waits = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(waits, "next");
+    hostHears(host, "next");
+    close(host);
+}
+
+/* Guests that have come and gone without a byte: nothing of them stays, for no host program. */
+static void
+testBindGuestsGoneSilent(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "bind", NULL);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,server,nowait"
+                                                      " --vmchannel 601:null", path);
+    vmcLinkConn *conn;
+    int host;
+
+    for (int i = 0; i < 1100; i++) {
+        conn = vmcLinkConnect(guest, 600);
+        g_assert_true(conn->connected);
+        vmcLinkFin(conn);
+        g_assert_true(vmcLinkWaitEnd(conn));
+    }
+    g_assert_true(vmcLinkConnect(guest, 601)->connected);
+    host = hostDial(path);
+    conn = vmcLinkConnect(guest, 600);
+    vmcLinkSendText(conn, "here");
+    hostHears(host, "here");
+    close(host);
+}
+
 static void
 testBindPath(const char *dir)
 {
@@ -397,6 +466,8 @@ main(int argc, char **argv)
         { "/relay/unix/bind-guest-first", testBindGuestFirst },
         { "/relay/unix/bind-host-first", testBindHostFirst },
         { "/relay/unix/bind-guest-leaves", testBindGuestLeaves },
+        { "/relay/unix/bind-guests-gone", testBindGuestsGone },
+        { "/relay/unix/bind-guests-gone-silent", testBindGuestsGoneSilent },
         { "/relay/unix/bind-both-at-once", testBindBothAtOnce },
         { "/relay/unix/bind-path", testBindPath },
         { "/relay/unix/bind-mode", testBindMode },

@@ -52,6 +52,9 @@
 
 #define READY_MS 10000
 
+/* Between two events of one channel's limits, in microseconds. */
+#define LIMITED_INTERVAL G_TIME_SPAN_SECOND
+
 /* A guest connection that has or awaits its host side; the conntable's data. */
 typedef struct {
     vmcBroker *broker;
@@ -113,6 +116,20 @@ channelRefused(vmcBroker *broker, vmcBrokerChannel *channel, const vmcIpcMessage
 {
     channel->refused++;
     sendEvent(broker, channel, message, "VMCHANNEL_REFUSED");
+}
+
+/* The numbers say how often: so one event a second is enough. */
+static void
+channelLimited(vmcBroker *broker, vmcBrokerChannel *channel)
+{
+    int64_t now = g_get_monotonic_time();
+
+    if (!vmcControlSocketListens(broker->control) ||
+        (channel->limitedAt != 0 && now - channel->limitedAt < LIMITED_INTERVAL))
+        return;
+    channel->limitedAt = now;
+    vmcControlSocketEvent(broker->control, "VMCHANNEL_LIMITED",
+                          vmcChannelLimited(broker->channels, channel));
 }
 
 /* The guest's connect is answered, whether a host program is there or will come later. */
@@ -205,6 +222,23 @@ workerOpens(vmcBroker *broker, const vmcIpcMessage *message)
     return true;
 }
 
+/* It may be that it has got a host program just now: then that is all. */
+static bool
+workerGuestEnded(vmcBroker *broker, const vmcIpcMessage *message)
+{
+    void *data;
+    const brokerConn *conn;
+
+    if (!vmcConntableFind(broker->conntable, message->id, &data))
+        return false;
+    conn = data;
+    if (conn && !vmcSourceRequestLeft(conn->request)) {
+        conn->channel->evicted++;
+        channelLimited(broker, conn->channel);
+    }
+    return true;
+}
+
 static bool
 workerCloses(vmcBroker *broker, const vmcIpcMessage *message)
 {
@@ -230,16 +264,16 @@ workerRemoved(vmcBroker *broker, const vmcIpcMessage *message)
 static bool
 workerLimited(vmcBroker *broker, const vmcIpcMessage *message)
 {
-    const vmcBrokerChannel *channel = vmcChannelsGet(broker->channels, message->channel);
+    vmcBrokerChannel *channel = vmcChannelsGet(broker->channels, message->channel);
 
-    if (channel && vmcControlSocketListens(broker->control))
-        vmcControlSocketEvent(broker->control, "VMCHANNEL_LIMITED",
-                              vmcChannelLimited(broker->channels, channel));
+    if (channel)
+        channelLimited(broker, channel);
     return true;
 }
 
 static bool (*const handlers[VMC_IPC_LAST])(vmcBroker *broker, const vmcIpcMessage *message) = {
     [VMC_IPC_WORKER_OPEN] = workerOpens,
+    [VMC_IPC_WORKER_ENDED] = workerGuestEnded,
     [VMC_IPC_WORKER_CLOSE] = workerCloses,
     [VMC_IPC_WORKER_PROBED] = workerProbed,
     [VMC_IPC_WORKER_REMOVED] = workerRemoved,

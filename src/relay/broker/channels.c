@@ -225,12 +225,12 @@ vmcChannelName(const vmcBrokerChannel *channel)
     return name;
 }
 
-/* Adds a number that the worker may be changing just now. */
+/* Adds a number that the worker may be changing just now, and @more of our own. */
 static void
-addCount(struct json_object *one, const char *name, const uint64_t *count)
+addCount(struct json_object *one, const char *name, const uint64_t *count, uint64_t more)
 {
-    json_object_object_add(one, name,
-                           json_object_new_uint64(__atomic_load_n(count, __ATOMIC_RELAXED)));
+    json_object_object_add(one, name, json_object_new_uint64(
+        more + __atomic_load_n(count, __ATOMIC_RELAXED)));
 }
 
 static void
@@ -238,8 +238,8 @@ addLimited(const vmcChannels *channels, const vmcBrokerChannel *channel, struct 
 {
     const vmcCountersChannel *counts = &channels->counters->channels[channel->number];
 
-    addCount(one, "dropped", &counts->dropped);
-    addCount(one, "evicted", &counts->evicted);
+    addCount(one, "dropped", &counts->dropped, 0);
+    addCount(one, "evicted", &counts->evicted, channel->evicted);
 }
 
 struct json_object *
@@ -264,8 +264,8 @@ describe(const vmcChannels *channels, const vmcBrokerChannel *channel)
     json_object_object_add(one, "connections", json_object_new_int64(channel->open));
     json_object_object_add(one, "connections-total", json_object_new_uint64(channel->opened));
     json_object_object_add(one, "refused", json_object_new_uint64(channel->refused));
-    addCount(one, "bytes-to-host", &counts->up);
-    addCount(one, "bytes-to-guest", &counts->down);
+    addCount(one, "bytes-to-host", &counts->up, 0);
+    addCount(one, "bytes-to-guest", &counts->down, 0);
     addLimited(channels, channel, one);
     return one;
 }

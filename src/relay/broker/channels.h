@@ -20,6 +20,8 @@ typedef struct {
     unsigned int open;          /* connections that a guest has */
     uint64_t opened;            /* all since it is there */
     uint64_t refused;
+    uint64_t evicted;           /* here; the worker counts its own */
+    int64_t limitedAt;          /* when an event has last told of its limits */
 } vmcBrokerChannel;
 
 typedef struct _vmcChannels vmcChannels;

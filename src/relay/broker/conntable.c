@@ -204,6 +204,15 @@ vmcConntableOpen(vmcConntable *table, const vmcIpcMessage *message, void *data)
 }
 
 bool
+vmcConntableFind(const vmcConntable *table, uint32_t id, void **data)
+{
+    const tableConn *conn = g_hash_table_lookup(table->conns, GUINT_TO_POINTER(id));
+
+    *data = conn ? conn->data : NULL;
+    return conn != NULL;
+}
+
+bool
 vmcConntableClose(vmcConntable *table, uint32_t id)
 {
     return g_hash_table_remove(table->conns, GUINT_TO_POINTER(id));

@@ -46,11 +46,14 @@ bool vmcConntableRemoved(vmcConntable *table, uint32_t number);
  * worker goes by the same rule, but may not know yet that a channel was added.
  * vmcConntableOpen: takes note of it, after that. @data, the table's from now on,
  * is NULL when the guest is refused: a successor need not know of it then.
+ * vmcConntableFind: its *@data, NULL also when it is over with its channel; returns false
+ * when nothing of that id is open.
  * vmcConntableClose: returns false when nothing of that id is open.
  */
 bool vmcConntableMayOpen(const vmcConntable *table, const vmcIpcMessage *message);
 bool vmcConntableHasRoom(const vmcConntable *table, uint32_t number);
 void vmcConntableOpen(vmcConntable *table, const vmcIpcMessage *message, void *data);
+bool vmcConntableFind(const vmcConntable *table, uint32_t id, void **data);
 bool vmcConntableClose(vmcConntable *table, uint32_t id);
 
 /* vmcConntableCount: connections that are open. */

@@ -18,6 +18,7 @@
 typedef enum {
     VMC_IPC_CHILD_READY,        /* confined; value: the layers, see confine.h */
     VMC_IPC_WORKER_OPEN,        /* a guest connection wants its host side */
+    VMC_IPC_WORKER_ENDED,       /* the guest of one that is ACCEPTING has, and left bytes */
     VMC_IPC_WORKER_CLOSE,       /* the guest connection is over */
     VMC_IPC_WORKER_PROBED,      /* each KNOWN has been probed */
     VMC_IPC_WORKER_REMOVED,     /* no OPEN of that channel comes any more */

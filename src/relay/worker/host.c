@@ -71,6 +71,7 @@ struct _vmcHost {
     vmcWatch watch;             /* its fd is the host side, or -1 */
     bool opened;                /* the guest's connect was answered */
     bool shut;                  /* the guest has sent its last byte */
+    bool forgotten;             /* by the broker: nobody is to be told of the end */
     bool ended;                 /* the host has too, and the socket has it */
     bool peeks;                 /* peekOffset is what the kernel has */
     bool skips;                 /* no SO_PEEK_OFF */
@@ -507,6 +508,27 @@ vmcHostWrite(void *opaque G_GNUC_UNUSED, void *data, const struct iovec *iov, in
     return n;
 }
 
+/*
+ * A guest that has come for a host program and ended before there was one: without a byte
+ * it has nothing to wait for; with some, those guests go first that are there still.
+ */
+void
+vmcHostEnded(void *opaque G_GNUC_UNUSED, void *data, bool waiting)
+{
+    vmcHost *host = data;
+    vmcIpcMessage message = { .type = waiting ? VMC_IPC_WORKER_ENDED : VMC_IPC_WORKER_CLOSE,
+                              .id = host->id };
+
+    if (host->driver)
+        return;
+    vmcMailboxPost(host->owner->mailbox, &message, NULL, 0);
+    if (waiting)
+        return;
+    host->forgotten = true;
+    host->driver = &nullDriver;
+    vmcEndpointConnReadable(host->owner->endpoint, host->conn);
+}
+
 void
 vmcHostShut(void *opaque G_GNUC_UNUSED, void *data)
 {
@@ -602,7 +624,8 @@ vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
     vmcFdClose(&host->watch.fd);
     vmcInflightDrop(&host->inflight, &hosts->inflightPool, host->inflight.len);
     g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));
-    vmcMailboxPost(hosts->mailbox, &closed, NULL, 0);
+    if (!host->forgotten)
+        vmcMailboxPost(hosts->mailbox, &closed, NULL, 0);
     vmcLoopDefer(hosts->loop, host);
 }
 

@@ -61,6 +61,7 @@ vmcEndpointOpen vmcHostOpen(void *opaque, void *channel, vmcEndpointConn *conn,
                             const vmcEndpointTuple *tuple);
 size_t vmcHostRoom(void *opaque, void *host);
 ssize_t vmcHostWrite(void *opaque, void *host, const struct iovec *iov, int niov);
+void vmcHostEnded(void *opaque, void *host, bool waiting);
 void vmcHostShut(void *opaque, void *host);
 ssize_t vmcHostPeek(void *opaque, void *host, size_t offset, void *buf, size_t len);
 void vmcHostConsume(void *opaque, void *host, size_t n);

@@ -122,6 +122,7 @@ static const vmcEndpointOps endpointOps = {
     .open = vmcHostOpen,
     .room = vmcHostRoom,
     .write = vmcHostWrite,
+    .ended = vmcHostEnded,
     .shut = vmcHostShut,
     .peek = vmcHostPeek,
     .consume = vmcHostConsume,

@@ -12,12 +12,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "relay/process/limits.h"
 #include "util/fd.h"
 
+/* Watches for host programs while guests wait for one. */
 static void
-waitForHostProgram(vmcSourceListener *listener, bool wait)
+watch(vmcSourceListener *listener)
 {
-    vmcLoopChange(listener->source->loop, &listener->watch, wait ? EPOLLIN : 0);
+    bool wanted = !g_queue_is_empty(&listener->waiting) || !g_queue_is_empty(&listener->left);
+
+    if (wanted != listener->watches)
+        vmcLoopChange(listener->source->loop, &listener->watch, wanted ? EPOLLIN : 0);
+    listener->watches = wanted;
 }
 
 /* Whether a host program has left without a word: no guest should get that one. */
@@ -32,31 +38,44 @@ isGone(int fd)
 }
 
 /*
- * A host program has dialled: it gets the guest that has waited longest. That
- * one may have left in this same turn. It hears a refusal when we have no
- * descriptor for the two: the host program waits on.
+ * The next host program that is there, -1 when there is none. When we have no
+ * descriptor for it, *@full: it waits on.
+ */
+static int
+nextHostProgram(const vmcSourceListener *listener, bool *full)
+{
+    int fd;
+
+    do
+        fd = accept4(listener->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    while (fd >= 0 && isGone(fd) && close(fd) == 0);
+    *full = fd < 0 && (errno == EMFILE || errno == ENFILE);
+    if (fd >= 0 && listener->accepted)
+        listener->accepted(fd);
+    return fd;
+}
+
+/*
+ * A host program has dialled: it gets the guest that has waited longest, and of those
+ * that have ended the first only when no other waits. Any of them may have left in this
+ * same turn. A guest hears a refusal when we have no descriptor for the two.
  */
 static void
 acceptHostProgram(void *opaque, uint32_t events G_GNUC_UNUSED)
 {
     vmcSourceListener *listener = opaque;
+    GQueue *queue = g_queue_is_empty(&listener->waiting) ? &listener->left : &listener->waiting;
     vmcSourceRequest *request;
+    bool full;
     int fd;
 
-    if (g_queue_is_empty(&listener->waiting))
+    if (g_queue_is_empty(queue))
         return;
-    fd = accept4(listener->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 && errno != EMFILE && errno != ENFILE)
+    fd = nextHostProgram(listener, &full);
+    if (fd < 0 && !full)
         return;
-    if (fd >= 0 && isGone(fd)) {
-        close(fd);
-        return;
-    }
-    if (fd >= 0 && listener->accepted)
-        listener->accepted(fd);
-    request = g_queue_pop_head(&listener->waiting);
-    if (g_queue_is_empty(&listener->waiting))
-        waitForHostProgram(listener, false);
+    request = g_queue_pop_head(queue);
+    watch(listener);
     vmcSourceAnswer(request, fd);
 }
 
@@ -84,15 +103,33 @@ vmcSourceListenerStop(vmcSourceListener *listener)
     listener->source = NULL;
 }
 
+/* A host program that is there already is this guest's, unless others have waited for it. */
 vmcSourceResult
-vmcSourceListenerOpen(vmcSource *source, vmcSourceRequest *request, int *fd G_GNUC_UNUSED)
+vmcSourceListenerOpen(vmcSource *source, vmcSourceRequest *request, int *fd)
+{
+    vmcSourceListener *listener = source->own;
+    bool full;
+
+    if (g_queue_is_empty(&listener->waiting))
+        *fd = nextHostProgram(listener, &full);
+    if (*fd >= 0)
+        return VMC_SOURCE_DONE;
+    g_queue_push_tail(&listener->waiting, request);
+    watch(listener);
+    return VMC_SOURCE_ACCEPTING;
+}
+
+bool
+vmcSourceListenerLeft(vmcSource *source, vmcSourceRequest *request)
 {
     vmcSourceListener *listener = source->own;
 
-    if (g_queue_is_empty(&listener->waiting))
-        waitForHostProgram(listener, true);
-    g_queue_push_tail(&listener->waiting, request);
-    return VMC_SOURCE_ACCEPTING;
+    if (g_queue_remove(&listener->waiting, request))
+        g_queue_push_tail(&listener->left, request);
+    if (listener->left.length <= VMC_LIMIT_LEFT)
+        return true;
+    vmcSourceAnswer(g_queue_pop_head(&listener->left), -1);
+    return false;
 }
 
 void
@@ -100,7 +137,7 @@ vmcSourceListenerCancel(vmcSource *source, vmcSourceRequest *request)
 {
     vmcSourceListener *listener = source->own;
 
-    g_queue_remove(&listener->waiting, request);
-    if (g_queue_is_empty(&listener->waiting))
-        waitForHostProgram(listener, false);
+    if (!g_queue_remove(&listener->waiting, request))
+        g_queue_remove(&listener->left, request);
+    watch(listener);
 }

@@ -11,6 +11,8 @@ typedef struct {
     vmcSource *source;
     vmcWatch watch;             /* the listening socket */
     GQueue waiting;             /* of vmcSourceRequest */
+    GQueue left;                /* the same, of guests that have ended and left bytes */
+    bool watches;               /* for host programs */
     void (*accepted)(int fd);   /* sets up a host program's socket; or NULL */
 } vmcSourceListener;
 
@@ -23,6 +25,7 @@ int vmcSourceListenerStart(vmcSourceListener *listener, vmcSource *source, int f
                            void (*accepted)(int fd));
 void vmcSourceListenerStop(vmcSourceListener *listener);
 
-/* vmcSourceListenerOpen, vmcSourceListenerCancel: the driver's open and cancel. */
+/* vmcSourceListenerOpen, …Left, …Cancel: the driver's open, left and cancel. */
 vmcSourceResult vmcSourceListenerOpen(vmcSource *source, vmcSourceRequest *request, int *fd);
+bool vmcSourceListenerLeft(vmcSource *source, vmcSourceRequest *request);
 void vmcSourceListenerCancel(vmcSource *source, vmcSourceRequest *request);

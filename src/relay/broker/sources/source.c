@@ -171,6 +171,14 @@ vmcSourceOpen(vmcSource *source, vmcSourceDone done, void *opaque, int *fd,
     return result;
 }
 
+bool
+vmcSourceRequestLeft(vmcSourceRequest *request)
+{
+    const vmcSourceDriver *driver = request->source->driver;
+
+    return request->answered || !driver->left || driver->left(request->source, request);
+}
+
 void
 vmcSourceRequestEnd(vmcSourceRequest *request)
 {

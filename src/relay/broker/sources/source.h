@@ -71,5 +71,12 @@ const char *vmcSourcePath(const vmcSource *source);
 vmcSourceResult vmcSourceOpen(vmcSource *source, vmcSourceDone done, void *opaque, int *fd,
                               vmcSourceRequest **request);
 
+/*
+ * vmcSourceRequestLeft: the guest of a request that is ACCEPTING has ended, and left bytes:
+ * a host program gets those guests first that are there still. Only so many wait: false
+ * when the oldest of them gave way, which has been told that it is refused.
+ */
+bool vmcSourceRequestLeft(vmcSourceRequest *request);
+
 /* vmcSourceRequestEnd: the guest connection is over; no answer comes any more. */
 void vmcSourceRequestEnd(vmcSourceRequest *request);

@@ -21,6 +21,8 @@ typedef struct {
     vmcSourceResult (*open)(vmcSource *source, vmcSourceRequest *request, int *fd);
     /* Opens file once more, by its path, and returns it, or -1 with an error. */
     int (*reopen)(vmcSource *source);
+    /* See vmcSourceRequestLeft(). */
+    bool (*left)(vmcSource *source, vmcSourceRequest *request);
     /* The request is over before it was answered. */
     void (*cancel)(vmcSource *source, vmcSourceRequest *request);
     /* Gives up what own holds, but not own itself; also after prepare() has failed. */

@@ -255,6 +255,6 @@ clearBind(vmcSource *source)
 }
 
 const vmcSourceDriver vmcSourceUnixBind = {
-    .prepare = prepareBind, .open = vmcSourceListenerOpen, .cancel = vmcSourceListenerCancel,
-    .clear = clearBind, .pumpKind = VMC_PUMP_SOCKET,
+    .prepare = prepareBind, .open = vmcSourceListenerOpen, .left = vmcSourceListenerLeft,
+    .cancel = vmcSourceListenerCancel, .clear = clearBind, .pumpKind = VMC_PUMP_SOCKET,
 };
