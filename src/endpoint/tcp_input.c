@@ -654,6 +654,11 @@ inputSyn(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, vmcEndpoin
         inputSynAgain(ep, conn, now);
         return true;
     }
+    /* The guest has ended it, and uses the port again: bytes that it was told came are not lost. */
+    if (conn && conn->attached && conn->finReceived && conn->bufferLen > 0) {
+        ep->stats.limited++;
+        return true;
+    }
     if (conn) {                 /* the guest has forgotten it: take the new one */
         if (conn->attached)
             vmcPresenceDoubt(ep, now, VMC_DOUBT_BOOT);

@@ -593,6 +593,19 @@ static const struct {
       "< S seq=5000\n"
       "> SA ack=5001\n"
       "= hosts=2 count=1\n" },
+    { "port-used-again-while-bytes-wait",
+      CONNECT
+      "host room=0 eof\n"
+      "> FA seq=1\n"
+      "< FA seq=1 len=10 ack=2\n"
+      "> A ack=12\n"
+      "< S seq=5000\n"
+      "= hosts=1 limited=1 closes=0\n"
+      "host room=10\n"
+      "= sink=10 shut=1 closes=1 reset=0\n"
+      "< S seq=5000\n"
+      "> SA ack=5001\n"
+      "= hosts=2 count=1\n" },
     { "reset-exact",
       CONNECT
       "< R seq=1\n"
