@@ -26,6 +26,7 @@ enum {
     ARP_REQUEST = 1,
     ARP_REPLY = 2,
     ICMP_UNREACHABLE = 3,
+    ICMP_TOO_LARGE = 4,         /* its code: fragmentation needed */
     ICMP_ECHO = 8,
 };
 
@@ -232,7 +233,10 @@ inputEcho(vmcEndpoint *ep, const vmcFrame *frame)
     return true;
 }
 
-/* What a firewall says that rejects: a protocol or a port unreachable, or prohibited. */
+/*
+ * What a firewall says that rejects: a protocol or a port unreachable, or prohibited.
+ * And what a router says whose next hop does not carry so much (RFC 1191).
+ */
 static bool
 inputUnreachable(vmcEndpoint *ep, const vmcFrame *frame)
 {
@@ -241,13 +245,20 @@ inputUnreachable(vmcEndpoint *ep, const vmcFrame *frame)
     vmcEndpointTuple tuple;
     uint32_t seq;
 
-    if (!memchr(codes, frame->payload[1], sizeof(codes)) || !vmcFrameQuoted(frame, &quoted, &seq))
+    bool large = frame->payload[1] == ICMP_TOO_LARGE;
+    vmcEndpointConn *conn;
+
+    if ((!large && !memchr(codes, frame->payload[1], sizeof(codes))) ||
+        !vmcFrameQuoted(frame, &quoted, &seq))
         return false;
     tuple = (vmcEndpointTuple) {
         .address = quoted.src, .port = quoted.srcPort,
         .peer = quoted.dst, .peerPort = quoted.dstPort,
     };
-    return vmcPresenceUnreachable(ep, &tuple, seq);
+    if (!large)
+        return vmcPresenceUnreachable(ep, &tuple, seq);
+    conn = g_hash_table_lookup(ep->conns, &tuple);
+    return conn && vmcTcpTooLarge(ep, conn, seq, frame->payload[6] << 8 | frame->payload[7]);
 }
 
 static bool

@@ -53,6 +53,7 @@ struct _vmcEndpointConn {
     uint8_t asked;              /* questions in a row that the guest has not answered */
     uint8_t askWaits;           /* how often the last one was unread when the next was due */
     uint16_t sndMss;
+    uint16_t largeMss;          /* sndMss before a timeout made it smaller, on trial; or 0 */
     uint16_t rcvMss;            /* the longest segment that came */
 
     bool attached:1;            /* the host side waits for close() */

@@ -9,6 +9,7 @@
 #include "endpoint/endpoint_priv.h"
 
 #define VMC_TCP_MSEC ((vmcTime)1000)
+#define VMC_TCP_MSS_MIN 88
 #define VMC_TCP_WINDOW_MAX (448 * 1024)         /* bytes promised */
 #define VMC_TCP_WINDOW_STEP (32 * 1024)         /* a window that opened by this is told */
 
@@ -48,6 +49,12 @@ void vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, size_t unr
  * segment, or the full link did not take it yet. A link that is never empty does not matter.
  */
 bool vmcTcpMayAnswer(const vmcEndpoint *ep, const vmcEndpointConn *conn, size_t unread);
+
+/*
+ * vmcTcpTooLarge: what lies on the way carries IP packets of @mtu bytes only, or smaller
+ * ones (0). @seq: a segment in flight says so; what is not is not believed.
+ */
+bool vmcTcpTooLarge(vmcEndpoint *ep, vmcEndpointConn *conn, uint32_t seq, unsigned int mtu);
 
 /* vmcTcpSendRoom: how many bytes the guest's window and the limit of bytes in flight allow. */
 size_t vmcTcpSendRoom(const vmcEndpointConn *conn);

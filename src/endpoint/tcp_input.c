@@ -15,7 +15,6 @@
 
 enum {
     MSS_DEFAULT = 536,
-    MSS_MIN = 88,
     LARGE_SEGMENT = 16384,      /* bytes */
     DUPLICATES = 3,             /* ACKs that make a fast retransmission */
     GATHERED = VMC_ENDPOINT_CONN_BUFFER / 2,    /* bytes that are shown to the host side again */
@@ -65,7 +64,7 @@ connNew(vmcEndpoint *ep, const vmcEndpointTuple *tuple, const vmcFrame *frame,
     conn->rcvMss = MSS_DEFAULT;
     conn->rcvScale = syn->scale;
     conn->sndScale = (uint8_t)MAX(syn->scale, 0);
-    conn->sndMss = (uint16_t)CLAMP(mss, MSS_MIN, ep->config.mtu - VMC_IP_LEN - VMC_TCP_LEN);
+    conn->sndMss = (uint16_t)CLAMP(mss, VMC_TCP_MSS_MIN, ep->config.mtu - VMC_IP_LEN - VMC_TCP_LEN);
     conn->sndWnd = conn->sndWndMax = syn->window;
     conn->iss = initialSequence(ep, tuple, now);
     conn->sndUna = conn->sndNxt = conn->sndMax = conn->iss;
@@ -293,6 +292,19 @@ inputDuplicateAck(vmcEndpoint *ep, vmcEndpointConn *conn, const vmcFrame *frame,
     }
 }
 
+/* Smaller segments were on trial: an ACK of more than one shows that larger ones arrive. */
+static void
+judgeSize(vmcEndpointConn *conn, uint32_t bytes)
+{
+    if (conn->largeMss == 0)
+        return;
+    if (bytes > conn->sndMss)
+        conn->sndMss = conn->largeMss;
+    else
+        conn->sndNxt = conn->sndUna;
+    conn->largeMss = 0;
+}
+
 /* Returns false when @conn is gone. */
 static bool
 inputNewAck(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, uint32_t ack)
@@ -304,6 +316,7 @@ inputNewAck(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, uint32_t ack)
     conn->unaAt = now;
     if (vmcTcpBefore(conn->sndNxt, ack))
         conn->sndNxt = ack;
+    judgeSize(conn, bytes);
     conn->duplicates = 0;
     conn->resendDue = false;
     vmcTcpRestartRtx(ep, conn, now);

@@ -13,6 +13,7 @@
 
 enum {
     RETRIES_MAX = 14,           /* about 85 s */
+    LOST_FOR_SIZE = 2,          /* timeouts of the same segment */
     RETRIES_SYN = 6,            /* about 19 s */
 };
 
@@ -247,6 +248,58 @@ timerProbe(vmcEndpoint *ep, vmcEndpointConn *conn)
     vmcTcpDue(ep, conn);
 }
 
+/*
+ * The segment size for the next smaller packets that are common on the way: jumbo frames,
+ * ethernet, and IPv6's least, which every tunnel carries. 0: there is none.
+ */
+static uint16_t
+smallerMss(const vmcEndpointConn *conn)
+{
+    static const uint16_t mtus[] = { 9000, 1500, 1280 };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(mtus); i++) {
+        uint16_t mss = mtus[i] - VMC_IP_LEN - VMC_TCP_LEN;
+
+        if (mss < conn->sndMss)
+            return mss;
+    }
+    return 0;
+}
+
+/*
+ * RFC 4821: what is lost again and again may be too large for something on the way that
+ * does not say so. One smaller segment is tried: the ACK of that and no more tells that
+ * larger ones do not arrive.
+ */
+static bool
+trySmaller(vmcEndpointConn *conn)
+{
+    uint16_t mss = smallerMss(conn);
+
+    if (conn->retries < LOST_FOR_SIZE || mss == 0 || conn->sndMax - conn->sndUna <= mss)
+        return false;
+    if (conn->largeMss == 0)
+        conn->largeMss = conn->sndMss;
+    conn->sndMss = mss;
+    return true;
+}
+
+bool
+vmcTcpTooLarge(vmcEndpoint *ep, vmcEndpointConn *conn, uint32_t seq, unsigned int mtu)
+{
+    unsigned int least = VMC_TCP_MSS_MIN + VMC_IP_LEN + VMC_TCP_LEN;
+    unsigned int mss = mtu == 0 ? smallerMss(conn) : MAX(mtu, least) - VMC_IP_LEN - VMC_TCP_LEN;
+
+    if (!vmcTcpStates[conn->state].sends || seq - conn->sndUna >= conn->sndMax - conn->sndUna ||
+        mss == 0 || mss >= conn->sndMss)
+        return false;
+    conn->sndMss = (uint16_t)mss;
+    conn->largeMss = 0;
+    conn->sndNxt = conn->sndUna;
+    vmcTcpDue(ep, conn);
+    return true;
+}
+
 static void
 timerResend(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
@@ -256,8 +309,9 @@ timerResend(vmcEndpoint *ep, vmcEndpointConn *conn)
         conn->synDue = true;
         ep->stats.retransmits++;
     } else {
-        conn->sndNxt = conn->sndUna;
-        conn->resendDue = false;
+        conn->resendDue = trySmaller(conn) || conn->largeMss != 0;
+        if (!conn->resendDue)
+            conn->sndNxt = conn->sndUna;
     }
     vmcTcpDue(ep, conn);
 }

@@ -396,6 +396,72 @@ testFullLink(void)
     g_assert_cmpuint(r->frames.length, ==, 4);
 }
 
+/* A router of the guest's says that its next hop carries @mtu bytes, of the segment @seq. */
+static void
+sendTooLarge(rig *r, uint16_t mtu, uint32_t seq)
+{
+    vmcFrameAddress quoted = rigGuest(1000), address = rigGuest(0);
+    vmcSegment segment = { .seq = seq, .flags = VMC_TCP_ACK, .scale = -1 };
+    uint8_t headers[VMC_FRAME_HEADERS];
+    uint8_t message[8 + 28] = { 3, 4, 0, 0, 0, 0, (uint8_t)(mtu >> 8), (uint8_t)mtu };
+    struct in_addr guest = quoted.src;
+    uint16_t sum;
+
+    quoted.src = quoted.dst;
+    quoted.dst = guest;
+    quoted.srcPort = 600;
+    quoted.dstPort = 1000;
+    vmcFrameTcp(headers, &quoted, &segment, NULL, 0, true);
+    memcpy(message + 8, headers + VMC_ETHER_LEN, 28);
+    sum = vmcChecksumFold(vmcChecksumAdd(0, message, sizeof(message)));
+    memcpy(message + 2, &sum, 2);
+    sendIcmp(r, &address, message, sizeof(message));
+    rigFlush(r);
+}
+
+/* RFC 1191, and RFC 5927's checks: only what quotes a segment in flight is believed. */
+static void
+testTooLarge(void)
+{
+    g_autoptr(rig) r = rigNew();
+    vmcFrameAddress address = rigGuest(1000);
+    vmcSegment segment = { .flags = VMC_TCP_SYN, .window = 60000, .mss = 1460, .scale = -1 };
+    vmcFrameKind kind;
+    vmcFrame frame;
+    uint32_t first;
+
+    rigSegment(r, &address, &segment, NULL, 0);
+    rigFlush(r);
+    g_bytes_unref(rigTake(r, &frame, &kind));
+    first = frame.segment.seq + 1;
+    segment = (vmcSegment) { .flags = VMC_TCP_ACK, .seq = 1, .ack = first, .window = 60000,
+                             .scale = -1 };
+    rigSegment(r, &address, &segment, NULL, 0);
+    g_byte_array_set_size(rigLast(r)->source, 2000);
+    memset(rigLast(r)->source->data, 0, 2000);
+    vmcEndpointConnReadable(r->ep, rigLast(r)->conn);
+    rigFlush(r);
+    g_assert_cmpuint(r->frames.length, ==, 2);
+    sendTooLarge(r, 1400, first - 1);
+    sendTooLarge(r, 1400, first + 2000);
+    sendTooLarge(r, 1500, first);
+    g_assert_cmpuint(r->frames.length, ==, 2);
+    g_queue_clear_full(&r->frames, (GDestroyNotify)g_bytes_unref);
+    sendTooLarge(r, 1400, first + 1460);
+    g_bytes_unref(rigTake(r, &frame, &kind));
+    g_assert_cmpuint(frame.segment.seq, ==, first);
+    g_assert_cmpuint(frame.len, ==, 1360);
+    g_assert_cmpuint(r->frames.length, ==, 1);
+    g_queue_clear_full(&r->frames, (GDestroyNotify)g_bytes_unref);
+    sendTooLarge(r, 0, first);
+    g_bytes_unref(rigTake(r, &frame, &kind));
+    g_assert_cmpuint(frame.len, ==, 1240);
+    g_queue_clear_full(&r->frames, (GDestroyNotify)g_bytes_unref);
+    sendTooLarge(r, 1, first);
+    g_bytes_unref(rigTake(r, &frame, &kind));
+    g_assert_cmpuint(frame.len, ==, 88);
+}
+
 /* What the link does not take is not sent: the MTU is what it takes. */
 static void
 testLinkTakesLess(void)
@@ -897,6 +963,7 @@ main(int argc, char **argv)
     g_test_add_func("/endpoint/dhcp/networks", testDhcpNetworks);
     g_test_add_func("/endpoint/dhcp/hostile", testDhcpHostile);
     g_test_add_func("/endpoint/icmp/echo", testIcmpEcho);
+    g_test_add_func("/endpoint/icmp/too-large", testTooLarge);
     g_test_add_func("/endpoint/full-link", testFullLink);
     g_test_add_func("/endpoint/link-takes-less", testLinkTakesLess);
     g_test_add_func("/endpoint/dropped/headers", testDropped);

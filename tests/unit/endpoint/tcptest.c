@@ -758,6 +758,42 @@ static const struct {
       "> A seq=1001 len=1000\n"
       "host eof\n"
       "> FA seq=2001 len=500\n" },
+    { "large-segments-are-lost",
+      "< S mss=15960 win=60000\n"
+      "> SA\n"
+      "< A win=60000\n"
+      "host data=20000\n"
+      "> A seq=1 len=15960\n"
+      "> A seq=15961 len=4040\n"
+      "+ 300\n"
+      "> A seq=1 len=15960\n"
+      "> A seq=15961 len=4040\n"
+      "+ 600\n"
+      "> A seq=1 len=8960\n"
+      "+ 1200\n"
+      "> A seq=1 len=1460\n"
+      "< A ack=1461 win=5000\n"
+      "> A seq=1461 len=1460\n"
+      "> A seq=2921 len=1460\n"
+      "> A seq=4381 len=1460\n"
+      "< A ack=5841 win=1000\n"
+      "> A seq=5841 len=1000\n" },
+    { "large-segments-came-late",
+      "< S mss=15960 win=60000\n"
+      "> SA\n"
+      "< A win=60000\n"
+      "host data=20000\n"
+      "> A seq=1 len=15960\n"
+      "> A seq=15961 len=4040\n"
+      "+ 300\n"
+      "> A seq=1 len=15960\n"
+      "> A seq=15961 len=4040\n"
+      "+ 600\n"
+      "> A seq=1 len=8960\n"
+      "< A ack=15961 win=60000\n"
+      "< A ack=20001 win=60000\n"
+      "host data=15960\n"
+      "> A seq=20001 len=15960\n" },
     { "timeout-gives-up",
       CONNECT
       "host data=1\n"
