@@ -35,8 +35,9 @@ enum {
     OP_REQUEST = 1,
     OP_REPLY = 2,
     FLAG_BROADCAST = 0x8000,
-    REPLY_MIN = 300,            /* BOOTP's size, which some clients insist on */
+    REPLY_MIN = 300,            /* BOOTP's size, both ways; some DHCP clients insist on it */
     MTU_DEFAULT = 1500,
+    LEASE = 2000000,            /* seconds; some clients count milliseconds in 31 bits */
 };
 
 enum {
@@ -47,6 +48,8 @@ enum {
     OPTION_LEASE = 51,
     OPTION_TYPE = 53,
     OPTION_SERVER = 54,
+    OPTION_RENEW = 58,
+    OPTION_REBIND = 59,
     OPTION_CLIENT = 61,
     OPTION_ARCHITECTURE = 93,   /* RFC 4578: of a firmware that wants to boot from the network */
     OPTION_END = 255,
@@ -59,6 +62,7 @@ enum {
     DHCP_ACK = 5,
     DHCP_NAK = 6,
     DHCP_INFORM = 8,
+    BOOTP = 256,                /* no such option: RFC 951's request; its reply has no type */
 };
 
 static const uint8_t cookie[4] = { 99, 130, 83, 99 };
@@ -66,9 +70,10 @@ static const uint8_t cookie[4] = { 99, 130, 83, 99 };
 /* What of a request matters to us. */
 typedef struct {
     dhcpHeader header;
-    uint8_t type;
+    uint16_t type;              /* BOOTP, or option 53; 0 is not valid */
     struct in_addr requested;   /* option 50, 0 when absent */
     struct in_addr server;      /* option 54, 0 when absent */
+    size_t len;                 /* of the whole request */
     const uint8_t *client;      /* option 61, NULL when absent */
     uint8_t clientLen;
     bool firmware;
@@ -95,8 +100,8 @@ vmcDhcpServer(const vmcEndpointConfig *config)
 static void
 takeOption(dhcpRequest *request, uint8_t option, const uint8_t *data, uint8_t len)
 {
-    if (option == OPTION_TYPE && len == 1) {
-        request->type = data[0];
+    if (option == OPTION_TYPE) {
+        request->type = len == 1 ? data[0] : 0;
     } else if (option == OPTION_REQUESTED && len == 4) {
         memcpy(&request->requested, data, 4);
     } else if (option == OPTION_SERVER && len == 4) {
@@ -144,13 +149,15 @@ parseRequest(dhcpRequest *request, const uint8_t *data, size_t len)
 }
 
 /* Which reply a request gets; 0: none. */
-static uint8_t
+static uint16_t
 replyType(const vmcEndpointConfig *config, const dhcpRequest *request)
 {
     struct in_addr wanted = request->requested;
 
     if (request->server.s_addr != 0 && request->server.s_addr != vmcDhcpServer(config).s_addr)
         return 0;
+    if (request->type == BOOTP)
+        return request->len >= REPLY_MIN ? BOOTP : 0;
     if (request->type == DHCP_DISCOVER)
         return DHCP_OFFER;
     if (request->type == DHCP_INFORM)
@@ -176,21 +183,25 @@ putOption(vmcDhcpReply *reply, uint8_t option, const void *data, uint8_t len)
 static void
 putLease(const vmcEndpointConfig *config, const dhcpRequest *request, vmcDhcpReply *reply)
 {
-    static const uint32_t forever = 0xffffffff;
+    uint32_t lease = htonl(LEASE), renew = htonl(LEASE / 2), rebind = htonl(LEASE / 8 * 7);
     struct in_addr mask = netMask(config);
     uint16_t mtu = htons((uint16_t)config->mtu);
 
-    if (request->type != DHCP_INFORM)
-        putOption(reply, OPTION_LEASE, &forever, sizeof(forever));
+    if (request->type != BOOTP && request->type != DHCP_INFORM) {
+        putOption(reply, OPTION_LEASE, &lease, sizeof(lease));
+        putOption(reply, OPTION_RENEW, &renew, sizeof(renew));
+        putOption(reply, OPTION_REBIND, &rebind, sizeof(rebind));
+    }
     putOption(reply, OPTION_MASK, &mask, sizeof(mask));
     if (config->mtu != MTU_DEFAULT)
         putOption(reply, OPTION_MTU, &mtu, sizeof(mtu));
 }
 
 static void
-putReply(const vmcEndpointConfig *config, const dhcpRequest *request, uint8_t type,
+putReply(const vmcEndpointConfig *config, const dhcpRequest *request, uint16_t type,
          vmcDhcpReply *reply)
 {
+    uint8_t message = (uint8_t)type;
     struct in_addr server = vmcDhcpServer(config);
     dhcpHeader header = {
         .op = OP_REPLY,
@@ -210,8 +221,10 @@ putReply(const vmcEndpointConfig *config, const dhcpRequest *request, uint8_t ty
     memset(reply, 0, sizeof(*reply));
     memcpy(reply->data, &header, sizeof(header));
     reply->len = sizeof(header);
-    putOption(reply, OPTION_TYPE, &type, 1);
-    putOption(reply, OPTION_SERVER, &server, sizeof(server));
+    if (type != BOOTP) {
+        putOption(reply, OPTION_TYPE, &message, 1);
+        putOption(reply, OPTION_SERVER, &server, sizeof(server));
+    }
     if (type != DHCP_NAK)
         putLease(config, request, reply);
     if (request->client)        /* RFC 6842 */
@@ -222,7 +235,7 @@ putReply(const vmcEndpointConfig *config, const dhcpRequest *request, uint8_t ty
 
 /* RFC 2131, 4.1: where a reply goes that did not come through a relay agent. */
 static void
-putDestination(const vmcEndpointConfig *config, const dhcpRequest *request, uint8_t type,
+putDestination(const vmcEndpointConfig *config, const dhcpRequest *request, uint16_t type,
                vmcDhcpReply *reply)
 {
     bool configured = request->header.client.s_addr != 0;
@@ -237,8 +250,8 @@ bool
 vmcDhcpAnswer(const vmcEndpointConfig *config, const uint8_t *request, size_t len,
               vmcDhcpReply *reply)
 {
-    dhcpRequest parsed = { .type = 0 };
-    uint8_t type;
+    dhcpRequest parsed = { .type = BOOTP, .len = len };
+    uint16_t type;
 
     if (!parseRequest(&parsed, request, len))
         return false;

@@ -80,6 +80,8 @@ G_STATIC_ASSERT(sizeof(pseudoHeader) == 12);
 enum {
     ETHER_TYPE_IP = 0x0800,
     ETHER_TYPE_ARP = 0x0806,
+    ETHER_TYPE_TAG = 0x8100,
+    VLAN = 0x0fff,
     IP_FRAGMENT = 0x3fff,       /* more fragments, or an offset */
     IP_DONT_FRAGMENT = 0x4000,
     ICMP_HEADER = 8,
@@ -280,20 +282,23 @@ parseIp(vmcFrame *frame, const uint8_t *data, size_t len, bool verify)
 {
     ipHeader ip;
 
+    size_t header;
+
     if (len < sizeof(ip))
         return VMC_FRAME_MALFORMED;
     memcpy(&ip, data, sizeof(ip));
+    header = (size_t)(ip.version & 0xf) * 4;
     /* A short frame is padded: only the packet's own length counts. */
-    if (ip.version >> 4 != 4 || (ip.version & 0xf) < 5 ||
-        ntohs(ip.len) < sizeof(ip) || ntohs(ip.len) > len)
+    if (ip.version >> 4 != 4 || header < sizeof(ip) ||
+        ntohs(ip.len) < header || ntohs(ip.len) > len)
         return VMC_FRAME_MALFORMED;
-    if (ip.version != 0x45 || (ntohs(ip.fragment) & IP_FRAGMENT) != 0)
+    if ((ntohs(ip.fragment) & IP_FRAGMENT) != 0)
         return VMC_FRAME_OTHER;
-    if (verify && vmcChecksumFold(vmcChecksumAdd(0, &ip, sizeof(ip))) != 0)
+    if (verify && vmcChecksumFold(vmcChecksumAdd(0, data, header)) != 0)
         return VMC_FRAME_MALFORMED;
     frame->address.src = ip.src;
     frame->address.dst = ip.dst;
-    return parseProtocol(frame, &ip, data + sizeof(ip), ntohs(ip.len) - sizeof(ip), verify);
+    return parseProtocol(frame, &ip, data + header, ntohs(ip.len) - header, verify);
 }
 
 vmcFrameKind
@@ -301,17 +306,28 @@ vmcFrameParse(vmcFrame *frame, const void *data, size_t len, bool verify)
 {
     const uint8_t *packet = (const uint8_t *)data + VMC_ETHER_LEN;
     etherHeader ether;
+    uint16_t tag[2];
 
     if (len < VMC_ETHER_LEN)
         return VMC_FRAME_MALFORMED;
     memcpy(&ether, data, sizeof(ether));
     memcpy(frame->address.srcMac, ether.src, VMC_MAC_LEN);
     memcpy(frame->address.dstMac, ether.dst, VMC_MAC_LEN);
+    len -= VMC_ETHER_LEN;
+    /* IEEE 802.1Q: a tag for VLAN 0 says a priority only. */
+    if (ntohs(ether.type) == ETHER_TYPE_TAG && len >= sizeof(tag)) {
+        memcpy(tag, packet, sizeof(tag));
+        if ((ntohs(tag[0]) & VLAN) != 0)
+            return VMC_FRAME_OTHER;
+        ether.type = tag[1];
+        packet += sizeof(tag);
+        len -= sizeof(tag);
+    }
     switch (ntohs(ether.type)) {
     case ETHER_TYPE_ARP:
-        return parseArp(frame, packet, len - VMC_ETHER_LEN);
+        return parseArp(frame, packet, len);
     case ETHER_TYPE_IP:
-        return parseIp(frame, packet, len - VMC_ETHER_LEN, verify);
+        return parseIp(frame, packet, len, verify);
     default:
         return VMC_FRAME_OTHER;
     }

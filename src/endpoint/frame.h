@@ -14,7 +14,7 @@
 #include "endpoint/types.h"
 
 #define VMC_ETHER_LEN 14        /* bytes of an ethernet header */
-#define VMC_IP_LEN 20           /* of an IP header; we know no options */
+#define VMC_IP_LEN 20           /* of an IP header; options are skipped, and none sent */
 #define VMC_TCP_LEN 20          /* of a TCP header without options */
 #define VMC_UDP_LEN 8
 #define VMC_ARP_LEN 28

@@ -176,7 +176,7 @@ testDhcpOffer(void)
     g_assert_cmpmem(frame.payload + 16, 4, "\x0a\0\2\5", 4);
     assertOption(&frame, 53, "\2", 1);
     assertOption(&frame, 1, "\xff\xff\xff\xf8", 4);
-    assertOption(&frame, 51, "\xff\xff\xff\xff", 4);
+    assertOption(&frame, 51, "\0\x1e\x84\x80", 4);
     assertOption(&frame, 26, "\xff\xf0", 2);
     assertOption(&frame, 61, (const char *)options + 2, 7);
 }
@@ -396,6 +396,95 @@ testFullLink(void)
     g_assert_cmpuint(r->frames.length, ==, 4);
 }
 
+/* RFC 951 and 1534: no message type in, none out; the address is the same. */
+static void
+testBootp(void)
+{
+    g_autoptr(rig) r = rigNew();
+    vmcFrameKind kind;
+    vmcFrame frame;
+    uint8_t data[600];
+    GBytes *bytes;
+
+    dhcpRequest(data, 1, NULL, 0);
+    memset(data + 240, 0, 60);
+    sendDhcp(r, data, 300);
+    bytes = rigTake(r, &frame, &kind);
+    g_assert_nonnull(bytes);
+    g_assert_cmpuint(frame.len, ==, 300);
+    g_assert_cmpmem(frame.payload + 16, 4, "\x0a\0\2\5", 4);
+    g_assert_null(replyOption(&frame, 53));
+    g_assert_null(replyOption(&frame, 51));
+    assertOption(&frame, 1, "\xff\xff\xff\xf8", 4);
+    g_bytes_unref(bytes);
+    dhcpRequest(data, 1, NULL, 0);
+    data[241] = 2;              /* a type of two bytes is no BOOTP */
+    sendDhcp(r, data, 300);
+    g_assert_cmpuint(r->frames.length, ==, 0);
+}
+
+/* A client that counts the lease in milliseconds, with sign, still gets it right. */
+static void
+testLease(void)
+{
+    g_autoptr(rig) r = rigNew();
+    uint32_t times[3];
+    static const uint8_t options[] = { 58, 59, 51 };
+    vmcFrame frame;
+    uint8_t data[600];
+    GBytes *bytes;
+
+    sendDhcp(r, data, dhcpRequest(data, 1, NULL, 0));
+    bytes = takeDhcp(r, &frame);
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        const uint8_t *at = replyOption(&frame, options[i]);
+
+        g_assert_nonnull(at);
+        memcpy(&times[i], at + 1, 4);
+        g_assert_cmpuint(ntohl(times[i]), <=, INT32_MAX / 1000);
+        g_assert_cmpuint(ntohl(times[i]), >, i > 0 ? ntohl(times[i - 1]) : 0);
+    }
+    g_bytes_unref(bytes);
+}
+
+/* An echo request whose ethernet and IP headers are longer than ours are. */
+static void
+testLongHeaders(void)
+{
+    static const uint8_t tags[][4] = { { 0x81, 0, 0xe0, 0 }, { 0x81, 0, 0xe0, 1 } };
+    static const uint8_t ipOptions[] = { 1, 1, 1, 0 };
+    vmcFrameAddress address = rigGuest(0);
+    uint8_t headers[VMC_FRAME_HEADERS], message[64], packet[200];
+    size_t len;
+    uint16_t sum;
+
+    echoRequest(message, sizeof(message));
+    len = vmcFrameIcmp(headers, &address, sizeof(message));
+    for (size_t i = 0; i < G_N_ELEMENTS(tags); i++) {
+        g_autoptr(rig) r = rigNew();
+
+        memcpy(packet, headers, 12);
+        memcpy(packet + 12, tags[i], 4);
+        memcpy(packet + 16, headers + 12, len - 12);
+        rigInput(r, packet, len + 4, message, sizeof(message));
+        g_assert_cmpuint(r->frames.length, ==, i == 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(rig) r = rigNew();
+        uint8_t *ip = packet + VMC_ETHER_LEN;
+
+        memcpy(packet, headers, len);
+        memcpy(packet + len, ipOptions, sizeof(ipOptions));
+        ip[0] = 0x46;
+        ip[3] = (uint8_t)(ip[3] + 4 * (i == 0));    /* else cut short by the options */
+        memset(ip + 10, 0, 2);
+        sum = vmcChecksumFold(vmcChecksumAdd(0, ip, 24));
+        memcpy(ip + 10, &sum, 2);
+        rigInput(r, packet, len + 4, message, sizeof(message));
+        g_assert_cmpuint(r->frames.length, ==, i == 0);
+    }
+}
+
 /* A router of the guest's says that its next hop carries @mtu bytes, of the segment @seq. */
 static void
 sendTooLarge(rig *r, uint16_t mtu, uint32_t seq)
@@ -513,7 +602,7 @@ testDropped(void)
         { "IPv6", 12, 0x86, false },
         { "IP version 6", 14, 0x65, true },
         { "IP header of 16 bytes", 14, 0x44, true },
-        { "IP options", 14, 0x46, false },
+        { "IP options that the checksum does not know", 14, 0x46, true },
         { "packet longer than its frame", 17, 0xff, true },
         { "packet shorter than its header", 17, 19, true },
         { "more fragments", 20, 0x20, false },
@@ -963,6 +1052,9 @@ main(int argc, char **argv)
     g_test_add_func("/endpoint/dhcp/networks", testDhcpNetworks);
     g_test_add_func("/endpoint/dhcp/hostile", testDhcpHostile);
     g_test_add_func("/endpoint/icmp/echo", testIcmpEcho);
+    g_test_add_func("/endpoint/dhcp/bootp", testBootp);
+    g_test_add_func("/endpoint/dhcp/lease", testLease);
+    g_test_add_func("/endpoint/long-headers", testLongHeaders);
     g_test_add_func("/endpoint/icmp/too-large", testTooLarge);
     g_test_add_func("/endpoint/full-link", testFullLink);
     g_test_add_func("/endpoint/link-takes-less", testLinkTakesLess);
