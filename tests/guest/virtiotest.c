@@ -60,7 +60,7 @@ testLease(vmcGuest *guest, const char *dir)
 {
     (void)dir;
     vmcGuestExpect(guest, "lease eth0 driver=virtio_net ip=10.0.2.5/29 router=none dns=none"
-                   " mtu=65520 serverid=10.0.2.4 time=4294967295\n", "cat /tmp/leases");
+                   " mtu=65520 serverid=10.0.2.4 time=2000000\n", "cat /tmp/leases");
     vmcGuestExpect(guest, "65520\n", "cat /sys/class/net/eth0/mtu");
 }
 

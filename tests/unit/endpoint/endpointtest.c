@@ -570,8 +570,9 @@ testLinkTakesLess(void)
 
     g_assert_cmpint(vmcEndpointAddChannel(r->ep, rigAddress("10.0.2.4"), 600, r, false), ==, 0);
     sendDhcp(r, data, dhcpRequest(data, 1, NULL, 0));
-    g_bytes_unref(takeDhcp(r, &frame));
+    bytes = takeDhcp(r, &frame);
     assertOption(&frame, 26, "\x4e\x20", 2);
+    g_bytes_unref(bytes);
     rigSegment(r, &address, &segment, NULL, 0);
     rigFlush(r);
     bytes = rigTake(r, &frame, &kind);
