@@ -115,6 +115,40 @@ testOneChannelDialling(const char *dir)
     close(listener);
 }
 
+/*
+ * A host program that reads nothing, behind a pump: of connections that the guest resets few
+ * are kept, with what the kernel has of their bytes.
+ */
+static void
+testPumpKeepsFew(const char *dir)
+{
+    enum { RESETS = 60, KEPT = 16 };
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    g_autofree char *bytes = g_strnfill(50000, 'x');
+    int listener = vmcListen(path);
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
+                                                      " 600:unix:%s,logfile=/dev/null", path);
+    pid_t pump = vmcLinkGuestPid(guest, "vmch-pump");
+    guint before = vmcProcessDescriptors(pump);
+
+    for (int i = 0; i < RESETS; i++) {
+        vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+
+        g_assert_true(conn->connected);
+        for (int n = 0; n < 8; n++)
+            vmcLinkPush(conn, bytes, 50000);
+        vmcLinkReset(conn);
+    }
+    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+    /* Three for each, and those of the last. */
+    for (gint64 end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+         vmcProcessDescriptors(pump) > before + 3 * (KEPT + 1) && g_get_monotonic_time() < end;)
+        vmcLinkTurn(guest, 100);
+    g_test_message("the pump has %u descriptors, and had %u", vmcProcessDescriptors(pump), before);
+    g_assert_cmpuint(vmcProcessDescriptors(pump), <=, before + 3 * (KEPT + 1));
+    close(listener);
+}
+
 /* RLIM_INFINITY: as many as it may have. */
 static void
 limitDescriptors(pid_t pid, rlim_t count)
@@ -600,6 +634,7 @@ main(int argc, char **argv)
         { "/relay/1024-host-sides", testWorkerLimit },
         { "/relay/one-channel-full", testOneChannelFull },
         { "/relay/one-channel-dialling", testOneChannelDialling },
+        { "/relay/pump-keeps-few", testPumpKeepsFew },
         { "/relay/many-streams", testManyStreams },
         { "/relay/window-is-kept", testWindowIsKept },
         { "/relay/host-flood", testHostFlood },

@@ -12,5 +12,8 @@
 #define VMC_LIMIT_CLIENTS 16
 #define VMC_LIMIT_CLIENT_UNREAD 65536
 
+/* Of one pump: connections that are over for their guests, with bytes for the host side. */
+#define VMC_LIMIT_PUMP_GONE 16
+
 /* Of one channel in mode bind: guests that have ended and left bytes for a host program. */
 #define VMC_LIMIT_LEFT 16

@@ -26,6 +26,7 @@
 
 #include "relay/process/child.h"
 #include "relay/process/confine.h"
+#include "relay/process/limits.h"
 #include "relay/process/loop.h"
 #include "relay/process/mailbox.h"
 #include "relay/pump/lines.h"
@@ -40,7 +41,6 @@ enum {
     DATAGRAM_OUT = 8192,        /* of the guest's bytes in one datagram */
     DATAGRAM_IN = 65536,
     SHARED_CHUNK = 4096,        /* what a pipe that is writable takes without blocking */
-    CONNS_MAX = 2048,           /* half of them over for their guests, at least */
     LEFT_MAX = 65536,           /* bytes of guests that have gone, once another has come */
     ROUNDS = 16,                /* chunks of one connection before the next's turn */
 };
@@ -448,6 +448,26 @@ connRun(pumpConn *conn)
     }
 }
 
+/* A guest can leave bytes for a host side that never takes them: the oldest give way. */
+static void
+forgetGone(pumpProcess *pump)
+{
+    pumpConn *oldest = NULL;
+    unsigned int gone = 0;
+
+    for (GList *item = pump->conns.head; item; item = item->next) {
+        pumpConn *conn = item->data;
+
+        gone += conn->guestGone;
+        if (conn->guestGone && !oldest)
+            oldest = conn;
+    }
+    if (gone <= VMC_LIMIT_PUMP_GONE)
+        return;
+    connFree(oldest);
+    startNext(pump);
+}
+
 /*
  * Where one guest follows another, one that has sent its last byte needs nothing more: it
  * hears the end though its bytes may wait for the host side still.
@@ -456,6 +476,7 @@ static void
 guestReady(void *opaque, uint32_t events)
 {
     pumpConn *conn = opaque;
+    pumpProcess *pump = conn->owner;
 
     if (events & (EPOLLHUP | EPOLLERR))
         conn->guestGone = true;
@@ -465,6 +486,8 @@ guestReady(void *opaque, uint32_t events)
         connRun(conn);
     else
         passEnds(conn);
+    if (events & (EPOLLHUP | EPOLLERR))
+        forgetGone(pump);
 }
 
 static void
@@ -550,23 +573,6 @@ gatherLeft(pumpProcess *pump)
         runLater(first);
 }
 
-/*
- * A guest can leave bytes for a host side that never takes them, and come
- * again: the oldest such connection gives way.
- */
-static void
-makeRoom(pumpProcess *pump)
-{
-    GList *item = pump->conns.head;
-
-    if (pump->conns.length < CONNS_MAX)
-        return;
-    while (item && !((pumpConn *)item->data)->guestGone)
-        item = item->next;
-    connFree(item ? item->data : pump->conns.head->data);
-    startNext(pump);
-}
-
 static void
 connNew(pumpProcess *pump, vmcPumpKind kind, const int *fds, unsigned int nfds)
 {
@@ -574,7 +580,6 @@ connNew(pumpProcess *pump, vmcPumpKind kind, const int *fds, unsigned int nfds)
 
     if (kinds[kind].alone)
         gatherLeft(pump);
-    makeRoom(pump);
     conn->owner = pump;
     conn->kind = &kinds[kind];
     conn->guest.fd = fds[0];
