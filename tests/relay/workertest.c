@@ -459,6 +459,31 @@ testPumpKilled(void)
     vmcTempDirRemove(dir);
 }
 
+/* A connection that the broker comes to before the pump's end is not the dead pump's. */
+static void
+testPumpKilledUnnoticed(void)
+{
+    g_autofree char *dir = vmcTempDir();
+    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:file:%s/lines",
+                                                      dir);
+    pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
+    pid_t pump = vmcLinkGuestPid(guest, "vmch-pump");
+    vmcLinkConn *conn;
+
+    vmcProcessKill(broker, SIGSTOP);
+    conn = vmcLinkDial(guest, 600);
+    /* The worker's own answer shows that it has asked the broker. */
+    g_assert_true(vmcLinkConnect(guest, 700)->refused);
+    vmcProcessKill(pump, SIGKILL);
+    while (vmcLinkGuestPid(guest, "vmch-pump") == pump)
+        vmcLinkTurn(guest, 10);
+    vmcProcessKill(broker, SIGCONT);
+    while (!conn->connected && !conn->refused)
+        vmcLinkTurn(guest, 10);
+    g_assert_true(conn->refused);
+    vmcTempDirRemove(dir);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -480,6 +505,7 @@ main(int argc, char **argv)
     g_test_add_func("/relay/broker/killed", testBrokerKilled);
     g_test_add_func("/relay/qemu-killed", testQemuKilled);
     g_test_add_func("/relay/pump/killed", testPumpKilled);
+    g_test_add_func("/relay/pump/killed-unnoticed", testPumpKilledUnnoticed);
     g_test_add_func("/relay/trapdoor/opens", testTrapdoorOpens);
     for (gsize i = 0; i < G_N_ELEMENTS(refused); i++) {
         g_autofree char *path = g_strconcat("/relay/trapdoor/",

@@ -190,9 +190,17 @@ vmcSupervisedStartDelay(const vmcSupervised *child)
     return child->run ? -1 : MAX(child->startAt - g_get_monotonic_time(), 0);
 }
 
+/* The mailbox is a process's first descriptor to be closed: before what it was given. */
 bool
-vmcSupervisedRuns(const vmcSupervised *child)
+vmcSupervisedRuns(vmcSupervised *child)
 {
+    struct pollfd mailbox = { .events = 0 };
+
+    if (!child->run)
+        return false;
+    mailbox.fd = child->run->mailbox.fd;
+    if (waitEnd(child->run, 0) || poll(&mailbox, 1, 0) > 0)
+        mailboxReady(child, EPOLLHUP);
     return child->run != NULL;
 }
 

@@ -60,8 +60,11 @@ void vmcSupervisedRelease(vmcSupervised *child);
 int vmcSupervisedStart(vmcSupervised *child);
 int64_t vmcSupervisedStartDelay(const vmcSupervised *child);
 
-/* vmcSupervisedRuns: whether there is a process. */
-bool vmcSupervisedRuns(const vmcSupervised *child);
+/*
+ * vmcSupervisedRuns: whether there is a process. The end of one that has ended, and
+ * that the loop has not come to yet, is seen to first.
+ */
+bool vmcSupervisedRuns(vmcSupervised *child);
 
 /* vmcSupervisedLayers: those that confine it (confine.h); 0: not ready, or none. */
 unsigned int vmcSupervisedLayers(const vmcSupervised *child);
