@@ -130,22 +130,34 @@ testPumpKeepsFew(const char *dir)
                                                       " 600:unix:%s,logfile=/dev/null", path);
     pid_t pump = vmcLinkGuestPid(guest, "vmch-pump");
     guint before = vmcProcessDescriptors(pump);
+    vmcLinkConn *last;
+    int hosts[RESETS + 1];
 
     for (int i = 0; i < RESETS; i++) {
         vmcLinkConn *conn = vmcLinkConnect(guest, 600);
 
         g_assert_true(conn->connected);
-        for (int n = 0; n < 8; n++)
-            vmcLinkPush(conn, bytes, 50000);
+        /* Until all on the way is full, so that the pump has bytes that nobody takes. */
+        while (vmcLinkPush(conn, bytes, 50000) > 0 || vmcLinkTurn(guest, 50))
+            ;
         vmcLinkReset(conn);
+        hosts[i] = hostAccept(listener);
     }
-    g_assert_true(vmcLinkConnect(guest, 600)->connected);
+    last = vmcLinkConnect(guest, 600);
+    g_assert_true(last->connected);
+    hosts[RESETS] = hostAccept(listener);
+    /* What goes through the pump after all the others: it has had those, too. */
+    vmcLinkPush(last, "last", 4);
+    vmcLinkTurn(guest, 0);
+    hostHears(hosts[RESETS], "last");
     /* Three for each, and those of the last. */
     for (gint64 end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
          vmcProcessDescriptors(pump) > before + 3 * (KEPT + 1) && g_get_monotonic_time() < end;)
         vmcLinkTurn(guest, 100);
     g_test_message("the pump has %u descriptors, and had %u", vmcProcessDescriptors(pump), before);
     g_assert_cmpuint(vmcProcessDescriptors(pump), <=, before + 3 * (KEPT + 1));
+    for (int i = 0; i <= RESETS; i++)
+        close(hosts[i]);
     close(listener);
 }
 

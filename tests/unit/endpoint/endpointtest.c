@@ -904,6 +904,33 @@ testLimitOther(void)
     g_assert_cmpuint(r->evicted, ==, 0);
 }
 
+/* More at once than the channel's rate: host sides are not asked for, guests are refused. */
+static void
+testLimitRate(void)
+{
+    g_autoptr(rig) r = rigNew();
+    vmcFrameAddress other = rigGuest(1000);
+    vmcSegment syn = { .flags = VMC_TCP_SYN, .window = 1000, .mss = 1400, .scale = -1 };
+
+    other.dstPort = 601;
+    vmcEndpointAddChannel(r->ep, rigAddress("10.0.2.4"), 601, r, false);
+    r->answer = VMC_ENDPOINT_OPEN_WAIT;
+    for (unsigned int i = 0; i < VMC_ENDPOINT_BURST; i++)
+        sendSyn(r, (uint16_t)(1000 + i));
+    g_assert_cmpuint(r->hosts->len, ==, VMC_ENDPOINT_BURST);
+    rigFlush(r);
+    g_queue_clear_full(&r->frames, (GDestroyNotify)g_bytes_unref);
+    sendSyn(r, 9000);
+    expectRefusal(r, 9000);
+    g_assert_cmpuint(r->hosts->len, ==, VMC_ENDPOINT_BURST);
+    g_assert_cmpuint(r->limited, ==, 1);
+    rigSegment(r, &other, &syn, NULL, 0);
+    g_assert_cmpuint(r->hosts->len, ==, VMC_ENDPOINT_BURST + 1);
+    r->now += 1000000 / VMC_ENDPOINT_RATE;
+    sendSyn(r, 9000);
+    g_assert_cmpuint(r->hosts->len, ==, VMC_ENDPOINT_BURST + 2);
+}
+
 /* Resets that the full link does not take are remembered, but not without end. */
 static void
 testLimitLinger(void)
@@ -1069,6 +1096,7 @@ main(int argc, char **argv)
     g_test_add_func("/endpoint/limit/conns", testLimitConns);
     g_test_add_func("/endpoint/limit/gives-way", testLimitGivesWay);
     g_test_add_func("/endpoint/limit/other-channel", testLimitOther);
+    g_test_add_func("/endpoint/limit/rate", testLimitRate);
     g_test_add_func("/endpoint/limit/linger", testLimitLinger);
     g_test_add_func("/endpoint/remove-channel", testRemoveChannel);
     g_test_add_func("/endpoint/initial-sequence", testInitialSequence);
