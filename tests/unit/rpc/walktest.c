@@ -282,7 +282,8 @@ testUnknownType(void)
     }
 }
 
-/* The lists of a list: what goes out of either, and what is replaced, counted again. */
+/* The lists of a list: what goes out of either, and what is replaced, counted again. What
+ * follows them is asked for. */
 static void
 testNested(void)
 {
@@ -303,6 +304,8 @@ testNested(void)
 
         addString(message, "old");
         addRecords(message, names, G_N_ELEMENTS(names));
+        vmcXdrWriteU32(message, 1);
+        addText(message, "name", "old");
         addString(message, "old");
         addString(expected, "longer");
         vmcXdrWriteU32(expected, records ? 2 : 4);
@@ -315,11 +318,13 @@ testNested(void)
                 addText(expected, "path", "/srv");
             addText(expected, "name", "longer");
         }
+        vmcXdrWriteU32(expected, 1);
+        addText(expected, "name", "longer");
         addString(expected, "longer");
         vmcRpcMessageFinish(expected);
-        g_assert_cmpint(walk(message, "XRX", &all, &v, &out), ==, VMC_RPC_WALK_DONE);
+        g_assert_cmpint(walk(message, "XRPX", &all, &v, &out), ==, VMC_RPC_WALK_DONE);
         g_assert_cmpmem(out->data, out->len, expected->data, expected->len);
-        g_string_truncate(v.seen, v.seen->len - strlen("xml:old "));
+        g_string_truncate(v.seen, v.seen->len - strlen("text:name xml:old "));
         g_assert_cmpstr(v.seen->str + strlen("xml:old "), ==, cases[i].seen);
         g_string_free(v.seen, TRUE);
     }
