@@ -68,7 +68,7 @@ testMeetsUser(void)
         { NULL, NULL, true }, { NULL, "16", true },
         { "10.0.2.0", "24", true }, { "10.0.2.128", "25", true }, { "10.0.2.9", "32", true },
         { "10.0.3.0", "24", false }, { "10.0.3.0", "23", true }, { "10.1.2.0", "24", false },
-        { "10.1.2.0", NULL, true }, { "192.168.1.0", NULL, false },
+        { "10.1.2.0", NULL, true }, { "10.128.2.0", NULL, true }, { "192.168.1.0", NULL, false },
         { "10.0.3.0", "255.255.254.0", true }, { "10.0.3.0", "255.255.255.0", false },
         { "10.0.3.0", "255.255.255.255", false }, { "192.168.1.0", "0.0.0.0", true },
         /* What is not understood could be anything. */
