@@ -107,6 +107,8 @@ static const struct {
       "{ \"return\": \"none:600\" }\n" },
     { "{\"execute\": \"vmchannel-remove\", \"arguments\": {\"port\": 65535, \"address\": \"10.0.2.1\"}}",
       "{ \"return\": \"10.0.2.1:65535\" }\n" },
+    { "{\"execute\": \"vmchannel-remove\", \"arguments\": {\"address\": \"10.0.2.1\"}}",
+      GENERIC(INVALID "'vmchannel-remove' needs the argument 'port'") },
     { "{\"execute\": \"vmchannel-remove\", \"arguments\": {\"port\": 65536}}",
       GENERIC(INVALID "'port' 65536: accepted is 1 to 65535") },
     { "{\"execute\": \"vmchannel-remove\", \"arguments\": {\"port\": -600}}",
