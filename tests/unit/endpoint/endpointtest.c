@@ -168,6 +168,7 @@ testDhcpOffer(void)
     g_autoptr(GBytes) bytes = NULL;
     uint8_t data[400];
     vmcFrame frame;
+    size_t end = 240;
 
     sendDhcp(r, data, dhcpRequest(data, 1, options, sizeof(options)));
     bytes = takeDhcp(r, &frame);
@@ -179,6 +180,12 @@ testDhcpOffer(void)
     assertOption(&frame, 51, "\0\x1e\x84\x80", 4);
     assertOption(&frame, 26, "\xff\xf0", 2);
     assertOption(&frame, 61, (const char *)options + 2, 7);
+    /* BOOTP's 300 bytes: nothing behind the end option. */
+    g_assert_cmpint(frame.len, ==, 300);
+    while (frame.payload[end] != 255)
+        end += 2 + frame.payload[end + 1];
+    while (++end < frame.len)
+        g_assert_cmpint(frame.payload[end], ==, 0);
 }
 
 /* The address in a request, where it stands, and what is answered. */
