@@ -203,7 +203,7 @@ inputArp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     size_t len;
 
     if (frame->arp.sender.s_addr == 0 || frame->arp.sender.s_addr == frame->arp.target.s_addr)
-        vmcPresenceDoubt(ep, now, VMC_DOUBT_BOOT);
+        vmcPresenceBoots(ep, now);
     if (frame->arp.op != ARP_REQUEST || !isOwnAddress(ep, frame->arp.target) ||
         frame->arp.sender.s_addr == frame->arp.target.s_addr)
         return false;
@@ -296,7 +296,7 @@ inputDhcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     if (reply.firmware)
         vmcPresenceForgotten(ep, reply.mac);
     if (reply.afresh)
-        vmcPresenceDoubt(ep, now, VMC_DOUBT_BOOT);
+        vmcPresenceBoots(ep, now);
     return true;
 }
 
@@ -314,10 +314,19 @@ inputTcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
     return isOwnAddress(ep, frame->address.dst) && vmcTcpInput(ep, now, frame);
 }
 
+static bool
+inputIp6New(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
+{
+    (void)frame;
+    vmcPresenceBoots(ep, now);
+    return false;
+}
+
 /* What is done with each kind of frame, and which destinations it may have. */
 static const struct {
     bool (*input)(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame);
     bool broadcast;             /* may come by broadcast */
+    bool group;                 /* may come to a group */
     bool unicast;               /* only from one host, which is not the endpoint */
 } kinds[] = {
     [VMC_FRAME_MALFORMED] = { .input = NULL },
@@ -326,6 +335,7 @@ static const struct {
     [VMC_FRAME_TCP] = { .input = inputTcp, .unicast = true },
     [VMC_FRAME_UDP] = { .input = inputUdp, .broadcast = true },
     [VMC_FRAME_ICMP] = { .input = inputIcmp, .unicast = true },
+    [VMC_FRAME_IPV6_NEW] = { .input = inputIp6New, .group = true },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == VMC_FRAME_LAST);
 
@@ -337,6 +347,7 @@ isForUs(const vmcEndpoint *ep, vmcFrameKind kind, const vmcFrameAddress *address
     if (address->srcMac[0] & 1)         /* a group address is no sender's */
         return false;
     if (broadcast ? !kinds[kind].broadcast :
+        address->dstMac[0] & 1 ? !kinds[kind].group :
         memcmp(address->dstMac, ep->config.mac, VMC_MAC_LEN) != 0)
         return false;
     return !kinds[kind].unicast || (isUnicast(address->src) && !isOwnAddress(ep, address->src));

@@ -114,6 +114,7 @@ struct _vmcEndpoint {
     uint32_t opened;            /* connections so far */
     vmcTime roundAt;            /* when all connections are asked whether the guest has them */
     vmcTime askedAt;            /* when they were last */
+    bool showsBoots;            /* the guest sends what shows that it boots */
     bool doubted;               /* the next round has a reason other than time */
     vmcTime doubtedAt;          /* when that was; only those not heard of since are asked */
     vmcTime frameAt;            /* when a frame of the guest's came last */

@@ -77,10 +77,20 @@ typedef struct {
 } pseudoHeader;
 G_STATIC_ASSERT(sizeof(pseudoHeader) == 12);
 
+/* IPv6's (RFC 8200), which is not spoken. */
+typedef struct {
+    uint8_t version;            /* in the upper half */
+    uint8_t other[7];
+    struct in6_addr src;
+    struct in6_addr dst;
+} ip6Header;
+G_STATIC_ASSERT(sizeof(ip6Header) == 40);
+
 enum {
     ETHER_TYPE_IP = 0x0800,
     ETHER_TYPE_ARP = 0x0806,
     ETHER_TYPE_TAG = 0x8100,
+    ETHER_TYPE_IPV6 = 0x86dd,
     VLAN = 0x0fff,
     IP_FRAGMENT = 0x3fff,       /* more fragments, or an offset */
     IP_DONT_FRAGMENT = 0x4000,
@@ -301,6 +311,19 @@ parseIp(vmcFrame *frame, const uint8_t *data, size_t len, bool verify)
     return parseProtocol(frame, &ip, data + header, ntohs(ip.len) - header, verify);
 }
 
+/* RFC 4862: a host looks whether its address is free, from the unspecified one. */
+static vmcFrameKind
+parseIp6(const uint8_t *data, size_t len)
+{
+    ip6Header ip;
+
+    if (len < sizeof(ip))
+        return VMC_FRAME_OTHER;
+    memcpy(&ip, data, sizeof(ip));
+    return ip.version >> 4 == 6 && IN6_IS_ADDR_UNSPECIFIED(&ip.src) ? VMC_FRAME_IPV6_NEW
+                                                                    : VMC_FRAME_OTHER;
+}
+
 vmcFrameKind
 vmcFrameParse(vmcFrame *frame, const void *data, size_t len, bool verify)
 {
@@ -328,6 +351,8 @@ vmcFrameParse(vmcFrame *frame, const void *data, size_t len, bool verify)
         return parseArp(frame, packet, len);
     case ETHER_TYPE_IP:
         return parseIp(frame, packet, len, verify);
+    case ETHER_TYPE_IPV6:
+        return parseIp6(packet, len);
     default:
         return VMC_FRAME_OTHER;
     }

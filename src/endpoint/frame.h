@@ -37,6 +37,7 @@ typedef enum {
     VMC_FRAME_TCP,
     VMC_FRAME_UDP,
     VMC_FRAME_ICMP,
+    VMC_FRAME_IPV6_NEW,         /* IPv6 of a host that has no address yet; no more of it is read */
     VMC_FRAME_LAST
 } vmcFrameKind;
 

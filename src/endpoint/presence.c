@@ -10,10 +10,15 @@
  *
  * All connections are asked once a minute, with one timer for all of them; and soon
  * after the guest has done what one does that boots: it asked for a lease afresh,
- * probed for or announced an address, sent a SYN for a connection that is open, or
+ * probed for or announced an address (an IPv6 one, too, which the kernel of most guests
+ * does by itself and past any firewall), sent a SYN for a connection that is open, or
  * any frame after silence that speaks of no connection. None of these proves it: a
  * DHCP client or a network that is restarted in a living guest does the same. So
  * these, too, only ask. What does prove it is a firmware's request for a lease.
+ *
+ * A guest that has never done any of the first three may show nothing at its next boot,
+ * either, until it connects. So its connections are asked more often than once a minute:
+ * all have ended within one after a reset, also where a firewall answers nothing.
  *
  * A guest that boots has no address yet, and one that checks its address (RFC 5227)
  * has none for up to 9 s: it hears no question, and one that lives on after such a
@@ -40,6 +45,8 @@ enum {
 #define SECOND ((vmcTime)1000000)
 
 #define ROUND_INTERVAL (60 * SECOND)
+/* With all questions, less than a minute. */
+#define ROUND_INTERVAL_QUIET (40 * SECOND)
 #define QUESTION_INTERVAL (3 * SECOND)
 /* A Linux guest answers a connection's questions twice a second. */
 #define QUESTION_INTERVAL_IN_THE_WAY (1 * SECOND)
@@ -66,12 +73,18 @@ canBeAsked(const vmcEndpointConn *conn)
     return conn->attached && vmcTcpStates[conn->state].receives;
 }
 
+static vmcTime
+roundInterval(const vmcEndpoint *ep)
+{
+    return ep->showsBoots ? ROUND_INTERVAL : ROUND_INTERVAL_QUIET;
+}
+
 void
 vmcPresenceBegin(vmcEndpoint *ep, vmcTime now)
 {
     if (ep->attached > 1)
         return;
-    ep->roundAt = now + ROUND_INTERVAL;
+    ep->roundAt = now + roundInterval(ep);
     ep->doubted = false;
 }
 
@@ -85,6 +98,13 @@ vmcPresenceDoubt(vmcEndpoint *ep, vmcTime now, vmcDoubt doubt)
     ep->doubted = true;
     ep->doubtedAt = now;
     ep->roundAt = MIN(ep->roundAt, at);
+}
+
+void
+vmcPresenceBoots(vmcEndpoint *ep, vmcTime now)
+{
+    ep->showsBoots = true;
+    vmcPresenceDoubt(ep, now, VMC_DOUBT_BOOT);
 }
 
 void
@@ -120,7 +140,7 @@ vmcPresenceTimer(vmcEndpoint *ep, vmcTime now, size_t unread)
 
     if (now < vmcPresenceNext(ep))
         return;
-    ep->roundAt = now + ROUND_INTERVAL;
+    ep->roundAt = now + roundInterval(ep);
     ep->doubted = false;
     ep->askedAt = now;
     g_hash_table_iter_init(&iter, ep->conns);

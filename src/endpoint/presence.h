@@ -18,6 +18,9 @@ typedef enum {
 /* vmcPresenceDoubt: all that are not heard of from now on are soon asked. */
 void vmcPresenceDoubt(vmcEndpoint *ep, vmcTime now, vmcDoubt doubt);
 
+/* vmcPresenceBoots: the same, for what every boot of that guest shows. */
+void vmcPresenceBoots(vmcEndpoint *ep, vmcTime now);
+
 /* vmcPresenceHeard: the guest has sent a segment that only who has @conn can send. */
 void vmcPresenceHeard(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 

@@ -254,6 +254,16 @@ rigInput(rig *r, const void *headers, size_t headersLen, const void *payload, si
 }
 
 void
+rigArp(rig *r, const char *sender, const char *target, uint16_t op)
+{
+    vmcArp arp = { .op = op, .sender = rigAddress(sender), .target = rigAddress(target) };
+    uint8_t frame[VMC_FRAME_HEADERS];
+
+    memcpy(arp.senderMac, rigGuestMac, VMC_MAC_LEN);
+    rigInput(r, frame, vmcFrameArp(frame, rigGuestMac, vmcMacBroadcast, &arp), NULL, 0);
+}
+
+void
 rigSegment(rig *r, const vmcFrameAddress *address, const vmcSegment *segment,
            const void *payload, size_t len)
 {

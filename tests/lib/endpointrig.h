@@ -68,6 +68,9 @@ void rigInput(rig *r, const void *headers, size_t headersLen, const void *payloa
 void rigSegment(rig *r, const vmcFrameAddress *address, const vmcSegment *segment,
                 const void *payload, size_t len);
 
+/* rigArp: a guest's ARP packet to all; @op 1 asks, and announces when @sender is @target. */
+void rigArp(rig *r, const char *sender, const char *target, uint16_t op);
+
 /* rigTake: the oldest frame sent, which must be well formed; NULL when none. */
 GBytes *rigTake(rig *r, vmcFrame *frame, vmcFrameKind *kind);
 

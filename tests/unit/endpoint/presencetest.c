@@ -146,10 +146,16 @@ connectTo(guest *g, uint16_t port, uint16_t channel)
 
 #define CONNS 20
 
+static void signDiscover(guest *g);
+
+/* One that has a lease, or else (@quiet) one that has shown nothing of its boot. */
 static void
-guestInit(guest *g, unsigned int conns)
+guestBegin(guest *g, unsigned int conns, bool quiet)
 {
     *g = (guest) { .r = rigNew() };
+    if (!quiet)
+        signDiscover(g);
+    takeFrames(g);
     g_assert_cmpint(vmcEndpointAddChannel(g->r->ep, rigAddress("10.0.2.4"), 601, g->r, true), ==,
                     0);
     for (unsigned int i = 0; i < conns; i++)
@@ -157,20 +163,16 @@ guestInit(guest *g, unsigned int conns)
     g_assert_cmpuint(vmcEndpointConnCount(g->r->ep), ==, conns);
 }
 
+static void
+guestInit(guest *g, unsigned int conns)
+{
+    guestBegin(g, conns, false);
+}
+
 static unsigned int
 left(const guest *g)
 {
     return vmcEndpointConnCount(g->r->ep);
-}
-
-static void
-sendArp(guest *g, const char *sender, const char *target, uint16_t op)
-{
-    vmcArp arp = { .op = op, .sender = rigAddress(sender), .target = rigAddress(target) };
-    uint8_t frame[VMC_FRAME_HEADERS];
-
-    memcpy(arp.senderMac, rigGuestMac, VMC_MAC_LEN);
-    rigInput(g->r, frame, vmcFrameArp(frame, rigGuestMac, vmcMacBroadcast, &arp), NULL, 0);
 }
 
 static void
@@ -208,18 +210,36 @@ sendOther(guest *g)
     rigInput(g->r, frame, sizeof(frame), NULL, 0);
 }
 
-/* An hour of nothing: one timer a minute, a question each, all answered. */
+/* IPv6 from @src, or from no address when that is NULL, to a group. */
 static void
-testIdle(void)
+sendIp6(guest *g, const char *src)
 {
-    guest g;
-    unsigned int wakes;
+    uint8_t frame[VMC_ETHER_LEN + 40] = { 0x33, 0x33, 0, 0, 0, 1 };
 
-    guestInit(&g, CONNS);
+    memcpy(frame + 6, rigGuestMac, VMC_MAC_LEN);
+    frame[12] = 0x86;
+    frame[13] = 0xdd;
+    frame[14] = 0x60;
+    if (src)
+        inet_pton(AF_INET6, src, frame + VMC_ETHER_LEN + 8);
+    rigInput(g->r, frame, sizeof(frame), NULL, 0);
+}
+
+/*
+ * An hour of nothing: one timer a minute, a question each, all answered. A guest that has
+ * shown nothing of its boot may show nothing of the next one: it is asked more often.
+ */
+static void
+testIdle(gconstpointer quiet)
+{
+    unsigned int rounds = quiet ? 90 : 60, wakes;
+    guest g;
+
+    guestBegin(&g, CONNS, quiet != NULL);
     wakes = pass(&g, 3600 * SECOND);
-    g_assert_cmpuint(wakes, <=, 60);
+    g_assert_cmpuint(wakes, <=, rounds);
     g_assert_cmpuint(g.questions, ==, wakes * CONNS);
-    g_assert_cmpuint(g.questions, >=, 59 * CONNS);
+    g_assert_cmpuint(g.questions, >=, (rounds - 1) * CONNS);
     g_assert_cmpuint(vmcEndpointGetStats(g.r->ep)->answers, ==, g.questions);
     g_assert_cmpuint(left(&g), ==, CONNS);
     rigFree(g.r);
@@ -248,11 +268,15 @@ testNoConnections(void)
 static const struct {
     const char *name;
     guestKind kind;
+    bool quiet;
     unsigned int within;
 } gone[] = {
-    { "new", GUEST_NEW, 60 },
-    { "rejects", GUEST_REJECTS, 60 },
-    { "firewall", GUEST_FIREWALL, 78 },
+    { "new", GUEST_NEW, false, 60 },
+    { "rejects", GUEST_REJECTS, false, 60 },
+    { "firewall", GUEST_FIREWALL, false, 78 },
+    { "quiet/new", GUEST_NEW, true, 40 },
+    { "quiet/rejects", GUEST_REJECTS, true, 40 },
+    { "quiet/firewall", GUEST_FIREWALL, true, 58 },
 };
 
 static void
@@ -260,7 +284,7 @@ testGone(gconstpointer data)
 {
     guest g;
 
-    guestInit(&g, CONNS);
+    guestBegin(&g, CONNS, gone[GPOINTER_TO_UINT(data)].quiet);
     g.kind = gone[GPOINTER_TO_UINT(data)].kind;
     pass(&g, (gone[GPOINTER_TO_UINT(data)].within - 1) * SECOND);
     g_assert_cmpuint(left(&g), ==, CONNS);
@@ -297,10 +321,12 @@ testStopped(void)
 static void signDiscover(guest *g) { sendDhcp(g, 1, "0.0.0.0", false); }
 static void signReboot(guest *g) { sendDhcp(g, 3, "0.0.0.0", false); }
 static void signRenew(guest *g) { sendDhcp(g, 3, "10.0.2.5", false); }
-static void signArpProbe(guest *g) { sendArp(g, "0.0.0.0", "10.0.2.5", 1); }
-static void signArpAnnounce(guest *g) { sendArp(g, "10.0.2.5", "10.0.2.5", 1); }
-static void signArpReply(guest *g) { sendArp(g, "10.0.2.5", "10.0.2.5", 2); }
-static void signArpRequest(guest *g) { sendArp(g, "10.0.2.5", "10.0.2.4", 1); }
+static void signArpProbe(guest *g) { rigArp(g->r, "0.0.0.0", "10.0.2.5", 1); }
+static void signArpAnnounce(guest *g) { rigArp(g->r, "10.0.2.5", "10.0.2.5", 1); }
+static void signArpReply(guest *g) { rigArp(g->r, "10.0.2.5", "10.0.2.5", 2); }
+static void signArpRequest(guest *g) { rigArp(g->r, "10.0.2.5", "10.0.2.4", 1); }
+static void signIp6(guest *g) { sendIp6(g, NULL); }
+static void signIp6Other(guest *g) { sendIp6(g, "fe80::5"); }
 static void signSyn(guest *g) { sendSyn(g, 2000, 600, 777777); }
 
 /* What a guest does, after so many seconds of silence, and whether that makes all be asked. */
@@ -318,6 +344,8 @@ static const struct {
     { "arp-announced-by-reply", signArpReply, 1, true },
     { "arp-request", signArpRequest, 1, false },
     { "arp-request-after-silence", signArpRequest, 6, true },
+    { "ipv6-address-check", signIp6, 1, true },
+    { "ipv6", signIp6Other, 1, false },
     { "frame", sendOther, 1, false },
     { "frame-after-silence", sendOther, 6, true },
     { "syn-of-a-connection", signSyn, 1, true },
@@ -569,7 +597,8 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/presence/idle", testIdle);
+    g_test_add_data_func("/presence/idle", NULL, testIdle);
+    g_test_add_data_func("/presence/idle-quiet", "", testIdle);
     g_test_add_func("/presence/no-connections", testNoConnections);
     ADD_ROWS("/presence/gone/", gone, testGone)
     g_test_add_func("/presence/stopped", testStopped);
