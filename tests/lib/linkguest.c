@@ -19,7 +19,7 @@
 #include "endpoint/frame.h"
 #include "tests/lib/machine.h"
 
-#define SEGMENT 16000
+#define SEGMENT 65480
 #define SCALE 7
 #define OPTIONS "--network 10.0.2.5/29 --mtu 65520"
 

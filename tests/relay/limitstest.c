@@ -401,8 +401,10 @@ static void
 testQemuEnds(const char *dir)
 {
     static const struct { const char *value; gint32 min, max; } cases[] = {
+        { "unix:%s/agent", 65480, 65480 },
         { "unix:%s/agent", 16000, 16000 },
         { "unix:%s/agent", 1, 3000 },
+        { "tcp:127.0.0.1:%u", 65480, 65480 },
         { "tcp:127.0.0.1:%u", 16000, 16000 },
         { "tcp:127.0.0.1:%u", 1, 3000 },
         { "tcp:127.0.0.1:%u,logfile=%s/log", 16000, 16000 },

@@ -30,13 +30,14 @@
 #include "util/fd.h"
 
 /*
- * What is asked of the kernel for guest bytes on the way to a host program; it
- * gives twice that for its own overhead, where net.core.wmem_max lets it. Five
- * sixteenths of what it gives are left until QEMU's end: then what the connection's
- * own buffer holds goes there, and is read after we are gone.
+ * What is asked of the kernel for guest bytes on the way to a host program; it gives
+ * twice that for its own overhead, where net.core.wmem_max lets it. LEAVE_ROOM of what it
+ * gives is used at QEMU's end only: what the connection's own buffer holds goes there
+ * then, and is read after we are gone. The kernel makes two pieces of that, and may have
+ * taken one before that it had no room for; none takes more than 37 KiB.
  */
-#define SEND_BUFFER (256 * 1024)
-#define SEND_BUFFER_USED(size) ((size) / 16 * 11)
+#define SEND_BUFFER (256 * 1024 + LEAVE_ROOM / 2)
+#define LEAVE_ROOM (76 * 1024)
 
 /*
  * Messages that a broker which is busy may leave unread before guests are refused: two
@@ -122,15 +123,26 @@ setSendBuffer(vmcHost *host, int size)
     setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+/* Where net.core.wmem_max is low, about as large a part is left as elsewhere. */
+static void
+divideSendBuffer(vmcHost *host)
+{
+    int size;
+
+    setSendBuffer(host, SEND_BUFFER);
+    size = socketOption(host, SO_SNDBUF);
+    size -= MIN(LEAVE_ROOM, size / 4);
+    setSendBuffer(host, size / 2);
+    host->sndbuf.size = (size_t)size;
+    vmcSndbufQueued(&host->sndbuf, 0);
+}
+
 static void
 socketAttach(vmcHost *host)
 {
     int domain = socketOption(host, SO_DOMAIN);
 
-    setSendBuffer(host, SEND_BUFFER);
-    setSendBuffer(host, SEND_BUFFER_USED(socketOption(host, SO_SNDBUF) / 2));
-    host->sndbuf.size = (size_t)socketOption(host, SO_SNDBUF);
-    vmcSndbufQueued(&host->sndbuf, 0);
+    divideSendBuffer(host);
     /* TCP joins small pieces in its buffer; other kinds of sockets count each as a page's worth. */
     host->gathers = domain != AF_INET && domain != AF_INET6;
     host->watch.ready = socketReady;
