@@ -101,18 +101,26 @@ vmcEndpointFree(vmcEndpoint *ep)
     g_free(ep);
 }
 
+vmcEndpointChannel *
+vmcEndpointFindChannel(const vmcEndpoint *ep, struct in_addr address, uint16_t port)
+{
+    for (unsigned int i = 0; i < ep->channels->len; i++) {
+        vmcEndpointChannel *entry = ep->channels->pdata[i];
+
+        if (entry->port == port && entry->address.s_addr == address.s_addr)
+            return entry;
+    }
+    return NULL;
+}
+
 int
 vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, void *channel,
                       bool alone)
 {
     vmcEndpointChannel *added;
 
-    for (unsigned int i = 0; i < ep->channels->len; i++) {
-        const vmcEndpointChannel *entry = ep->channels->pdata[i];
-
-        if (entry->port == port && entry->address.s_addr == address.s_addr)
-            return -1;
-    }
+    if (vmcEndpointFindChannel(ep, address, port))
+        return -1;
     added = g_new0(vmcEndpointChannel, 1);
     added->address = address;
     added->port = port;
@@ -241,12 +249,11 @@ static bool
 inputUnreachable(vmcEndpoint *ep, const vmcFrame *frame)
 {
     static const uint8_t codes[] = { 2, 3, 9, 10, 13 };
+    bool large = frame->payload[1] == ICMP_TOO_LARGE;
     vmcFrameAddress quoted;
     vmcEndpointTuple tuple;
-    uint32_t seq;
-
-    bool large = frame->payload[1] == ICMP_TOO_LARGE;
     vmcEndpointConn *conn;
+    uint32_t seq;
 
     if ((!large && !memchr(codes, frame->payload[1], sizeof(codes))) ||
         !vmcFrameQuoted(frame, &quoted, &seq))
@@ -358,7 +365,6 @@ vmcEndpointInput(vmcEndpoint *ep, vmcTime now, const void *data, size_t len)
 {
     vmcFrame frame = { .len = 0 };
     vmcFrameKind kind = vmcFrameParse(&frame, data, len, !ep->config.noChecksums);
-
     bool silent = ep->attached > 0 && now - ep->frameAt > SILENCE;
 
     ep->stats.framesIn++;

@@ -109,7 +109,7 @@ struct _vmcEndpoint {
     GPtrArray *timers;
     GQueue dirty;               /* connections with work for the next flush */
     GQueue linger;              /* TIME_WAIT, or a RST is due; oldest first */
-    GQueue held;                /* DIALLING, not attached: another one is in the way; oldest first */
+    GQueue held;                /* DIALLING: another one is in the way; oldest first */
     unsigned int attached;
     uint32_t opened;            /* connections so far */
     vmcTime roundAt;            /* when all connections are asked whether the guest has them */
@@ -122,3 +122,7 @@ struct _vmcEndpoint {
     bool linkFull;
     uint8_t *payload;           /* of the frame that is being made, 64 KiB */
 };
+
+/* vmcEndpointFindChannel: the channel at @address:@port, or NULL. */
+vmcEndpointChannel *vmcEndpointFindChannel(const vmcEndpoint *ep, struct in_addr address,
+                                           uint16_t port);

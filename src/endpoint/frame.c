@@ -291,7 +291,6 @@ static vmcFrameKind
 parseIp(vmcFrame *frame, const uint8_t *data, size_t len, bool verify)
 {
     ipHeader ip;
-
     size_t header;
 
     if (len < sizeof(ip))

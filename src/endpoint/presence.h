@@ -30,7 +30,10 @@ void vmcPresenceBegin(vmcEndpoint *ep, vmcTime now);
 /* vmcPresenceForgotten: a guest whose firmware has that MAC has no connection; it is not told. */
 void vmcPresenceForgotten(vmcEndpoint *ep, const uint8_t mac[VMC_MAC_LEN]);
 
-/* vmcPresenceUnreachable: ICMP has answered the segment @seq. Returns whether that was a question. */
+/*
+ * vmcPresenceUnreachable: ICMP has answered the segment @seq. Returns whether that was a
+ * question.
+ */
 bool vmcPresenceUnreachable(vmcEndpoint *ep, const vmcEndpointTuple *tuple, uint32_t seq);
 
 /*

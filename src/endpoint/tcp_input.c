@@ -129,18 +129,6 @@ vmcTcpOpenHeld(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
         vmcTcpAbort(ep, conn);
 }
 
-static vmcEndpointChannel *
-findChannel(const vmcEndpoint *ep, const vmcEndpointTuple *tuple)
-{
-    for (unsigned int i = 0; i < ep->channels->len; i++) {
-        vmcEndpointChannel *entry = ep->channels->pdata[i];
-
-        if (entry->port == tuple->port && entry->address.s_addr == tuple->address.s_addr)
-            return entry;
-    }
-    return NULL;
-}
-
 /* The channel that has most connections. */
 static vmcEndpointChannel *
 fullest(const vmcEndpoint *ep)
@@ -156,7 +144,10 @@ fullest(const vmcEndpoint *ep)
     return most;
 }
 
-/* The oldest of a channel's connections that can give way: not answered yet, or ended by the guest. */
+/*
+ * The oldest of a channel's connections that can give way: not answered yet, or ended by
+ * the guest.
+ */
 static vmcEndpointConn *
 oldestToGiveWay(const vmcEndpoint *ep, const vmcEndpointChannel *channel)
 {
@@ -212,7 +203,7 @@ makeRoom(vmcEndpoint *ep, vmcTime now, vmcEndpointChannel *channel)
 static void
 inputOpen(vmcEndpoint *ep, vmcTime now, const vmcEndpointTuple *tuple, const vmcFrame *frame)
 {
-    vmcEndpointChannel *channel = findChannel(ep, tuple);
+    vmcEndpointChannel *channel = vmcEndpointFindChannel(ep, tuple->address, tuple->port);
 
     if (channel && makeRoom(ep, now, channel))
         openConn(ep, now, tuple, frame, channel);

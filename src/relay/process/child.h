@@ -23,8 +23,8 @@ int vmcChildInit(void);
 /*
  * vmcChildStart:
  * Execs this program with the argument @mode. It may have @files descriptors, 0: as many
- * as we. @link (or -1) becomes its VMC_CHILD_LINK; *@mailbox is our end of the pair whose other end is its
- * VMC_CHILD_MAILBOX. Returns 0, or -1 with an error.
+ * as we. @link (or -1) becomes its VMC_CHILD_LINK; *@mailbox is our end of the pair whose
+ * other end is its VMC_CHILD_MAILBOX. Returns 0, or -1 with an error.
  */
 int vmcChildStart(vmcChild *child, const char *mode, unsigned int files, int link, int *mailbox);
 

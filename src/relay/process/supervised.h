@@ -33,10 +33,11 @@ typedef struct {
 
     /*
      * How long after the end of one process the next may start, in microseconds:
-     * restartMin, doubled with each failure in a row up to restartMax.
+     * restartMin, doubled with each failure in a row up to restartMax. When that was no
+     * failure: restartMin after its own start.
      */
     int64_t restartMin, restartMax;
-    bool killedIsNoFailure;     /* killed from outside: the next may start restartMin after it did */
+    bool killedIsNoFailure;     /* killed from outside, that is */
 } vmcSupervisedOps;
 
 /*
