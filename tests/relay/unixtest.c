@@ -203,12 +203,17 @@ testBacklogClosed(const char *dir)
     hostCloseAll(fds);
 }
 
+static vmcLinkGuest *
+bindGuest(const char *path)
+{
+    return vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s,server,nowait", path);
+}
+
 static void
 testBindGuestFirst(const char *dir)
 {
     g_autofree char *path = g_build_filename(dir, "bind", NULL);
-    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
-                                                      " 600:unix:%s,server,nowait", path);
+    g_autoptr(vmcLinkGuest) guest = bindGuest(path);
     vmcLinkConn *conns[3];
 
     for (int i = 0; i < 3; i++) {
@@ -235,8 +240,7 @@ static void
 testBindHostFirst(const char *dir)
 {
     g_autofree char *path = g_build_filename(dir, "bind", NULL);
-    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
-                                                      " 600:unix:%s,server,nowait", path);
+    g_autoptr(vmcLinkGuest) guest = bindGuest(path);
     int left = hostDial(path), wrote = hostDial(path), stays;
     vmcLinkConn *conn;
 
@@ -263,8 +267,7 @@ static void
 testBindBothAtOnce(const char *dir)
 {
     g_autofree char *path = g_build_filename(dir, "bind", NULL);
-    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
-                                                      " 600:unix:%s,server,nowait", path);
+    g_autoptr(vmcLinkGuest) guest = bindGuest(path);
     pid_t broker = vmcLinkGuestPid(guest, "vmch-broker");
     vmcLinkConn *gone = vmcLinkConnect(guest, 600), *conn;
     int host;
@@ -287,8 +290,7 @@ static void
 testBindGuestLeaves(const char *dir)
 {
     g_autofree char *path = g_build_filename(dir, "bind", NULL);
-    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
-                                                      " 600:unix:%s,server,nowait", path);
+    g_autoptr(vmcLinkGuest) guest = bindGuest(path);
     vmcLinkConn *gone = vmcLinkConnect(guest, 600), *conn;
     int host;
 
@@ -312,8 +314,7 @@ static void
 testBindGuestsGone(const char *dir)
 {
     g_autofree char *path = g_build_filename(dir, "bind", NULL);
-    g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
-                                                      " 600:unix:%s,server,nowait", path);
+    g_autoptr(vmcLinkGuest) guest = bindGuest(path);
     vmcLinkConn *gone[LEFT + MORE], *waits;
     int host;
 
@@ -379,7 +380,7 @@ testBindPath(const char *dir)
     struct stat st;
 
     close(vmcListen(path));     /* stale */
-    guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s,server,nowait", path);
+    guest = bindGuest(path);
     g_assert_nonnull(guest);
     g_assert_cmpint(stat(path, &st), ==, 0);
     g_assert_null(vmcLinkGuestStart(&error, RELAY, "--vmchannel 600:unix:%s,server,nowait", path));

@@ -695,12 +695,15 @@ hostsTurn(rig *r, GRand *rand)
     }
 }
 
-/* A connection of another port, from its SYN to its first bytes. */
-static void
-expectServed(rig *r)
+/*
+ * Connects, answers the SYN-ACK with @window, and says @text. What others are sent
+ * meanwhile is not looked at.
+ */
+static rigHost *
+connectOnce(rig *r, uint16_t port, uint16_t window, const char *text)
 {
-    vmcFrameAddress address = rigGuest(FIRST_PORT + STRANGERS);
-    vmcSegment segment = { .flags = VMC_TCP_SYN, .window = 60000, .scale = -1 };
+    vmcFrameAddress address = rigGuest(port);
+    vmcSegment segment = { .flags = VMC_TCP_SYN, .window = window, .scale = -1 };
     g_autoptr(GBytes) bytes = NULL;
     vmcFrameKind kind;
     vmcFrame frame;
@@ -711,12 +714,13 @@ expectServed(rig *r)
     do {
         g_clear_pointer(&bytes, g_bytes_unref);
         bytes = rigTake(r, &frame, &kind);
-    } while (bytes && frame.address.dstPort != FIRST_PORT + STRANGERS);
+    } while (bytes && frame.address.dstPort != port);
     g_assert_nonnull(bytes);
-    segment = (vmcSegment) { .flags = VMC_TCP_ACK, .seq = 1, .ack = frame.segment.seq + 1,
-                             .window = 60000, .scale = -1 };
-    rigSegment(r, &address, &segment, "bytes", 5);
-    g_assert_cmpmem(rigLast(r)->sink->data, rigLast(r)->sink->len, "bytes", 5);
+    segment.flags = VMC_TCP_ACK;
+    segment.seq = 1;
+    segment.ack = frame.segment.seq + 1;
+    rigSegment(r, &address, &segment, text, strlen(text));
+    return rigLast(r);
 }
 
 /* Nothing that it sends does harm: each connection closes once, another is served. */
@@ -732,6 +736,7 @@ testAnything(void)
         g_autoptr(rig) r = rigNew();
         const vmcEndpointStats *stats = vmcEndpointGetStats(r->ep);
         vmcFrame last[STRANGERS] = { { .len = 0 } };
+        const rigHost *served;
 
         for (int i = 0; i < 2000; i++) {
             sendAnything(r, rand, last);
@@ -745,31 +750,10 @@ testAnything(void)
         }
         segments += stats->framesIn + stats->framesOut;
         g_assert_cmpuint(r->hosts->len, >, 0);
-        expectServed(r);
+        served = connectOnce(r, FIRST_PORT + STRANGERS, 60000, "bytes");
+        g_assert_cmpmem(served->sink->data, served->sink->len, "bytes", 5);
     }
     g_test_message("%" G_GUINT64_FORMAT " segments", segments);
-}
-
-/* Connects, and answers the SYN-ACK with @window: then that guest says no more. */
-static rigHost *
-connectOnce(rig *r, uint16_t port, uint16_t window)
-{
-    vmcFrameAddress address = rigGuest(port);
-    vmcSegment segment = { .flags = VMC_TCP_SYN, .window = window, .scale = -1 };
-    g_autoptr(GBytes) bytes = NULL;
-    vmcFrameKind kind;
-    vmcFrame frame;
-
-    r->answer = VMC_ENDPOINT_OPEN_OK;
-    rigSegment(r, &address, &segment, NULL, 0);
-    rigFlush(r);
-    bytes = rigTake(r, &frame, &kind);
-    g_assert_nonnull(bytes);
-    segment.flags = VMC_TCP_ACK;
-    segment.seq = 1;
-    segment.ack = frame.segment.seq + 1;
-    rigSegment(r, &address, &segment, NULL, 0);
-    return rigLast(r);
 }
 
 /*
@@ -781,7 +765,7 @@ static void
 testUnanswered(gconstpointer window)
 {
     g_autoptr(rig) r = rigNew();
-    rigHost *host = connectOnce(r, FIRST_PORT, (uint16_t)GPOINTER_TO_UINT(window));
+    rigHost *host = connectOnce(r, FIRST_PORT, (uint16_t)GPOINTER_TO_UINT(window), "");
     vmcFrameAddress other = rigGuest(FIRST_PORT + 1);
     vmcSegment segment = { .flags = VMC_TCP_ACK, .scale = -1 };
     vmcTime limit = r->now + 200 * 1000 * MSEC;

@@ -270,6 +270,20 @@ runScript(gconstpointer text)
     "> SA seq=0 ack=1 mss=65480 ws=3\n" \
     "< A win=1000\n"
 
+/* Large segments are lost twice: a smaller one is on trial. */
+#define LARGE_LOST \
+    "< S mss=15960 win=60000\n" \
+    "> SA\n" \
+    "< A win=60000\n" \
+    "host data=20000\n" \
+    "> A seq=1 len=15960\n" \
+    "> A seq=15961 len=4040\n" \
+    "+ 300\n" \
+    "> A seq=1 len=15960\n" \
+    "> A seq=15961 len=4040\n" \
+    "+ 600\n" \
+    "> A seq=1 len=8960\n"
+
 static const struct {
     const char *name;
     const char *text;
@@ -761,17 +775,7 @@ static const struct {
       "host eof\n"
       "> FA seq=2001 len=500\n" },
     { "large-segments-are-lost",
-      "< S mss=15960 win=60000\n"
-      "> SA\n"
-      "< A win=60000\n"
-      "host data=20000\n"
-      "> A seq=1 len=15960\n"
-      "> A seq=15961 len=4040\n"
-      "+ 300\n"
-      "> A seq=1 len=15960\n"
-      "> A seq=15961 len=4040\n"
-      "+ 600\n"
-      "> A seq=1 len=8960\n"
+      LARGE_LOST
       "+ 1200\n"
       "> A seq=1 len=1460\n"
       "< A ack=1461 win=5000\n"
@@ -781,17 +785,7 @@ static const struct {
       "< A ack=5841 win=1000\n"
       "> A seq=5841 len=1000\n" },
     { "large-segments-came-late",
-      "< S mss=15960 win=60000\n"
-      "> SA\n"
-      "< A win=60000\n"
-      "host data=20000\n"
-      "> A seq=1 len=15960\n"
-      "> A seq=15961 len=4040\n"
-      "+ 300\n"
-      "> A seq=1 len=15960\n"
-      "> A seq=15961 len=4040\n"
-      "+ 600\n"
-      "> A seq=1 len=8960\n"
+      LARGE_LOST
       "< A ack=15961 win=60000\n"
       "< A ack=20001 win=60000\n"
       "host data=15960\n"
