@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +26,7 @@
 #include "qemu/qemu_conf.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/starter.h"
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
 
@@ -373,9 +373,7 @@ qemuArguments(const char *emulator, char **args)
     g_auto(GStrv) configs = NULL;
     g_autoptr(vmcQemuArgv) plan = NULL;
 
-    /* Our starter may have closed the first, and ignored the second for itself. */
-    vmcFdStandard();
-    signal(SIGCHLD, SIG_DFL);
+    vmcStarterForget();
     configs = readConfigs(args);
     if (!configs)
         return NULL;

@@ -24,6 +24,7 @@
 #include "util/apparmor.h"
 #include "util/error.h"
 #include "util/socket.h"
+#include "util/starter.h"
 #include "util/usage.h"
 
 /* The first descriptor that systemd hands over. */
@@ -188,6 +189,7 @@ main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     bool help = false;
 
+    vmcStarterForget();
     setlocale(LC_ALL, "");
     if (!vmcUsageParse(entries, &argc, &argv, &help, &error))
         return wrongUsage(error->message);

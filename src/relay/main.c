@@ -40,6 +40,7 @@
 #include "util/apparmor.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/starter.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
 
@@ -187,9 +188,7 @@ main(int argc, char **argv)
 {
     g_autoptr(vmcRelayOptions) options = NULL;
 
-    /* A starter may have closed the first, and ignored the second for itself. */
-    vmcFdStandard();
-    signal(SIGCHLD, SIG_DFL);
+    vmcStarterForget();
     /* What the broker starts. */
     if (argc == 2 && g_str_equal(argv[1], "--worker"))
         return vmcWorkerMain();

@@ -17,6 +17,7 @@
 #include "tools/command.h"
 #include "util/error.h"
 #include "util/fd.h"
+#include "util/starter.h"
 #include "util/usage.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
@@ -199,6 +200,7 @@ main(int argc, char **argv)
 {
     const vmcCommand *command = argc > 1 ? findCommand(argv[1]) : NULL;
 
+    vmcStarterForget();
     if (argc > 1 && g_str_equal(argv[1], "--help")) {
         usage(stdout);
         return EXIT_SUCCESS;

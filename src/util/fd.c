@@ -5,7 +5,6 @@
 #include "util/fd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 void
@@ -17,17 +16,6 @@ vmcFdClose(int *fd)
         close(*fd);
     *fd = -1;
     errno = saved;
-}
-
-void
-vmcFdStandard(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    vmcFdClose(&fd);
 }
 
 int

@@ -5,11 +5,5 @@
 /* vmcFdClose: closes *@fd if there is one, and leaves -1. Keeps errno. */
 void vmcFdClose(int *fd);
 
-/*
- * vmcFdStandard: descriptors 0 to 2 are the null device where the starter has closed them,
- * so that no other file gets these numbers.
- */
-void vmcFdStandard(void);
-
 /* vmcFdSteal: returns *@fd and leaves -1: the caller is its owner now. */
 int vmcFdSteal(int *fd);

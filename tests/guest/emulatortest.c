@@ -379,6 +379,19 @@ testRelayInherits(const fixture *given)
     expectMentions(out, "/dev/zero", false);
 }
 
+/* Started by one who ignores the end of children, and has closed what is standard. */
+static void
+testOddStarter(const fixture *given)
+{
+    g_autoptr(vmcMachine) machine = vmcMachineStart(given->dir,
+        "env --ignore-signal=CHLD sh -c 'exec \"$0\" \"$@\" <&- >&- 2>&-' %s -S"
+        " -vmchannel 600:null -vmchannel 601:pty -vmchannel 602:unix:%s/bind,server,nowait",
+        given->wrapped, given->dir);
+
+    g_assert_nonnull(machine);
+    g_assert_true(relayRuns());
+}
+
 static GBytes *
 commandLineOf(pid_t pid)
 {
@@ -531,6 +544,7 @@ main(int argc, char **argv)
         { "/emulator/unchanged/exec", testExecUnchanged },
         { "/emulator/without-user-network", testWithoutUserNet },
         { "/emulator/relay-inherits", testRelayInherits },
+        { "/emulator/odd-starter", testOddStarter },
         { "/emulator/failed-start/bind-path-in-use", testBindInUse },
         { "/emulator/failed-start/no-parent-directory", testNoParentDirectory },
         { "/emulator/failed-start/no-socket", testNoSocket },
