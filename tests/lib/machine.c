@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -419,6 +420,46 @@ vmcProcessDescriptors(pid_t pid)
     while (fds && g_dir_read_name(fds))
         count++;
     return count;
+}
+
+/* As ss -m shows it. Where it is no socket: nothing. */
+static guint64
+socketMemory(int fd)
+{
+    guint32 counts[SK_MEMINFO_VARS] = { 0 };
+    socklen_t len = sizeof(counts);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, counts, &len) < 0)
+        return 0;
+    return (guint64)counts[SK_MEMINFO_RMEM_ALLOC] +
+        MAX(counts[SK_MEMINFO_WMEM_ALLOC], counts[SK_MEMINFO_WMEM_QUEUED]);
+}
+
+guint64
+vmcProcessSockets(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
+    g_autoptr(GDir) fds = g_dir_open(path, 0, NULL);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    int pidfd = pidfd_open(pid, 0);
+    guint64 sum = 0;
+    const char *name;
+
+    while (fds && (name = g_dir_read_name(fds))) {
+        g_autofree char *one = g_build_filename(path, name, NULL);
+        char *target = g_file_read_link(one, NULL);
+        int fd;
+
+        /* The same socket may have several descriptors. */
+        if (!target || !g_hash_table_add(seen, target))
+            continue;
+        fd = pidfd_getfd(pidfd, atoi(name), 0);
+        sum += socketMemory(fd);
+        if (fd >= 0)
+            close(fd);
+    }
+    close(pidfd);
+    return sum;
 }
 
 int

@@ -62,8 +62,12 @@ GArray *vmcRelayPids(void);
 /* vmcRelaysMemory: what they hold in memory together, in bytes. */
 guint64 vmcRelaysMemory(void);
 
-/* Of any process: open descriptors; memory that is its alone, in KiB. */
+/*
+ * Of any process: open descriptors; memory that is its alone, in KiB; and the kernel's for
+ * bytes that its sockets have received, or sent and nobody has read, in bytes.
+ */
 guint vmcProcessDescriptors(pid_t pid);
+guint64 vmcProcessSockets(pid_t pid);
 int vmcProcessMemory(pid_t pid);
 
 /* vmcProcessKill: as kill(), but the test ends when there is no such process (-1). */

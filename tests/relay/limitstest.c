@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "relay/process/share.h"
 #include "relay/worker/inflight.h"
 #include "tests/lib/hostsocket.h"
 #include "tests/lib/linkguest.h"
@@ -116,49 +118,215 @@ testOneChannelDialling(const char *dir)
     close(listener);
 }
 
+/* Reads all that is there now. */
+static gsize
+drain(int host)
+{
+    char bytes[65536];
+    gsize total = 0;
+    ssize_t n;
+
+    while ((n = recv(host, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+        total += (gsize)n;
+    return total;
+}
+
+/* So many bytes and more, which the host program reads as they come. */
+static void
+pass(vmcLinkConn *conn, int host, gsize count)
+{
+    g_autofree char *bytes = g_strnfill(50000, 'x');
+    gsize sent = 0, taken = 0;
+
+    while (sent < count) {
+        sent += vmcLinkPush(conn, bytes, 50000);
+        vmcLinkTurn(conn->guest, 1);
+        taken += drain(host);
+    }
+    while (taken < sent && hostIsReadable(host, VMC_PATIENCE / 2))
+        taken += drain(host);
+    g_assert_cmpuint(taken, ==, sent);
+}
+
+/* Sends until the window is shut for good, and all on the way is full. */
+static void
+fill(vmcLinkConn *conn, const char *bytes, gsize len)
+{
+    while (vmcLinkPush(conn, bytes, len) > 0 || vmcLinkTurn(conn->guest, 20))
+        continue;
+}
+
+/* What the kernel has of the bytes of worker and pump. */
+static guint64
+relaySockets(vmcLinkGuest *guest)
+{
+    pid_t pump = vmcLinkGuestPid(guest, "vmch-pump");
+
+    return vmcProcessSockets(vmcLinkGuestPid(guest, "vmch-worker")) +
+        (pump > 0 ? vmcProcessSockets(pump) : 0);
+}
+
+/* Until they have at most so much, or nothing more is given back. */
+static guint64
+waitSockets(vmcLinkGuest *guest, guint64 most)
+{
+    gint64 end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
+    guint64 now;
+
+    while ((now = relaySockets(guest)) > most && g_get_monotonic_time() < end)
+        vmcLinkTurn(guest, 100);
+    return now;
+}
+
 /*
- * A host program that reads nothing, behind a pump: of connections that the guest resets few
- * are kept, with what the kernel has of their bytes.
+ * Host programs that read nothing: of a connection that the guest resets, nothing is kept; and
+ * what the kernel has handed to the host program is no more than a small buffer.
+ */
+static void
+testResetKeepsNothing(const char *dir)
+{
+    enum { RESETS = 20, SMALL = 65536 };
+    static const char *const values[] = {
+        "unix:%s/agent", "unix:%s/agent,logfile=%s/log", "tcp:127.0.0.1:%u",
+        "tcp:127.0.0.1:%u,logfile=%s/log", "telnet:127.0.0.1:%u",
+    };
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    g_autofree char *bytes = g_strnfill(50000, 'x');
+    guint16 port;
+    int unixListener = vmcListen(path), inetListener = hostInet(SOCK_STREAM, &port);
+    g_autofree char *number = g_strdup_printf("%u", port);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autoptr(GString) value = g_string_new(values[i]);
+        g_autoptr(vmcLinkGuest) guest = NULL;
+        bool isUnix = g_str_has_prefix(values[i], "unix");
+        int hosts[RESETS], left = 0;
+        guint64 before, now;
+
+        g_string_replace(value, "%s", dir, 0);
+        g_string_replace(value, "%u", number, 0);
+        guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:%s", value->str);
+        g_assert_true(vmcLinkConnect(guest, 600)->connected);
+        close(hostAccept(isUnix ? unixListener : inetListener));
+        before = relaySockets(guest);
+        for (int r = 0; r < RESETS; r++) {
+            vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+
+            g_assert_true(conn->connected);
+            hosts[r] = hostAccept(isUnix ? unixListener : inetListener);
+            fill(conn, bytes, 50000);
+            vmcLinkReset(conn);
+        }
+        now = waitSockets(guest, before + SMALL);
+        for (int r = 0; r < RESETS; r++) {
+            int unread = 0;
+
+            ioctl(hosts[r], FIONREAD, &unread);
+            left += unread;
+            close(hosts[r]);
+        }
+        g_test_message("%s: %" G_GUINT64_FORMAT " bytes before, %" G_GUINT64_FORMAT
+                       " after %d resets; %d are the host program's", value->str, before, now,
+                       RESETS, left);
+        g_assert_cmpuint(now, <=, before + SMALL);
+        if (isUnix)             /* tcp's are in the host program's own buffer */
+            g_assert_cmpint(left, <=, RESETS * SMALL);
+    }
+    close(unixListener);
+    close(inetListener);
+}
+
+/* Host programs that have read much, and then read nothing, and guests that do the same. */
+static void
+testBytesOfChannel(const char *dir)
+{
+    enum { CONNS = 100, READ = 1 << 19 };
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    g_autofree char *bytes = g_strnfill(50000, 'x');
+    static const struct { const char *log; unsigned int buffers; } cases[] = {
+        { "", 1 }, { ",logfile=/dev/null", 3 },
+    };
+    int listener = vmcListen(path), hosts[CONNS];
+    guint64 sum = 0;
+
+    for (unsigned int k = 1; k <= CONNS; k++)
+        sum += 2 * (guint64)vmcShare(k);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s%s",
+                                                          path, cases[i].log);
+        guint64 before = relaySockets(guest), now;
+
+        for (int c = 0; c < CONNS && !g_test_failed(); c++) {
+            vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+
+            hosts[c] = hostAccept(listener);
+            pass(conn, hosts[c], READ);
+            conn->deaf = true;
+            while (send(hosts[c], bytes, 50000, MSG_DONTWAIT) > 0)
+                continue;
+            fill(conn, bytes, 50000);
+        }
+        now = relaySockets(guest);
+        g_test_message("unix%s: %d connections; %" G_GUINT64_FORMAT " bytes before, now %"
+                       G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT, cases[i].log, CONNS, before,
+                       now, cases[i].buffers * sum);
+        /* A write may go beyond the end of a buffer. */
+        g_assert_cmpuint(now - before, <=, cases[i].buffers * (sum + CONNS * 32768));
+        for (int c = 0; c < CONNS; c++)
+            close(hosts[c]);
+    }
+    close(listener);
+}
+
+/*
+ * A host program that has said all and reads nothing, behind a pump: of connections that are
+ * over for the guest few are kept, with what the kernel has of their bytes.
  */
 static void
 testPumpKeepsFew(const char *dir)
 {
-    enum { RESETS = 60, KEPT = 16 };
+    enum { ENDS = 60, KEPT = 16 };
     g_autofree char *path = g_build_filename(dir, "agent", NULL);
-    g_autofree char *bytes = g_strnfill(50000, 'x');
+    g_autofree char *bytes = g_strnfill(40000, 'x');
     int listener = vmcListen(path);
     g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel"
                                                       " 600:unix:%s,logfile=/dev/null", path);
     pid_t pump = vmcLinkGuestPid(guest, "vmch-pump");
-    guint before = vmcProcessDescriptors(pump);
-    vmcLinkConn *last;
-    int hosts[RESETS + 1];
+    vmcLinkConn *first = vmcLinkConnect(guest, 600), *last;
+    int hosts[ENDS + 1], one = hostAccept(listener);
+    guint before;
 
-    for (int i = 0; i < RESETS; i++) {
+    /* Then it has all that it was started with. */
+    vmcLinkSendText(first, "first");
+    hostHears(one, "first");
+    before = vmcProcessDescriptors(pump);
+    for (int i = 0; i < ENDS; i++) {
         vmcLinkConn *conn = vmcLinkConnect(guest, 600);
 
         g_assert_true(conn->connected);
-        /* Until all on the way is full, so that the pump has bytes that nobody takes. */
-        while (vmcLinkPush(conn, bytes, 50000) > 0 || vmcLinkTurn(guest, 50))
-            ;
-        vmcLinkReset(conn);
         hosts[i] = hostAccept(listener);
+        /* The pump has some of them, and nobody takes them. */
+        vmcLinkSend(conn, bytes, 40000);
+        shutdown(hosts[i], SHUT_WR);
+        g_assert_true(vmcLinkWaitEnd(conn));
+        vmcLinkFin(conn);
     }
     last = vmcLinkConnect(guest, 600);
     g_assert_true(last->connected);
-    hosts[RESETS] = hostAccept(listener);
+    hosts[ENDS] = hostAccept(listener);
     /* What goes through the pump after all the others: it has had those, too. */
     vmcLinkPush(last, "last", 4);
     vmcLinkTurn(guest, 0);
-    hostHears(hosts[RESETS], "last");
+    hostHears(hosts[ENDS], "last");
     /* Three for each, and those of the last. */
     for (gint64 end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
          vmcProcessDescriptors(pump) > before + 3 * (KEPT + 1) && g_get_monotonic_time() < end;)
         vmcLinkTurn(guest, 100);
     g_test_message("the pump has %u descriptors, and had %u", vmcProcessDescriptors(pump), before);
     g_assert_cmpuint(vmcProcessDescriptors(pump), <=, before + 3 * (KEPT + 1));
-    for (int i = 0; i <= RESETS; i++)
+    for (int i = 0; i <= ENDS; i++)
         close(hosts[i]);
+    close(one);
     close(listener);
 }
 
@@ -350,7 +518,7 @@ hostTakes(int host, gsize len)
  * A host program that reads nothing: whatever the window promised is taken,
  * also of a guest that sends in pieces for each of which the kernel counts a
  * hundred times as much. What were left, the guest would send again only much
- * later.
+ * later. So it is for a buffer that has grown, too.
  */
 static void
 testWindowIsKept(const char *dir)
@@ -363,13 +531,17 @@ testWindowIsKept(const char *dir)
     int listener = vmcListen(path);
     g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s", path);
 
-    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+    for (gsize i = 0; i < 2 * G_N_ELEMENTS(sizes); i++) {
+        gint32 min = sizes[i / 2].min, max = sizes[i / 2].max;
         vmcLinkConn *conn = vmcLinkConnect(guest, 600);
         int host = hostAccept(listener);
-        gsize sent = fillWindow(conn, sizes[i].min, sizes[i].max);
+        gsize sent;
 
-        g_test_message("pieces of %d to %d: %zu bytes, of which %u are not taken", sizes[i].min,
-                       sizes[i].max, sent, conn->sndNxt - conn->sndUna);
+        if (i % 2)
+            pass(conn, host, 1 << 20);
+        sent = fillWindow(conn, min, max);
+        g_test_message("pieces of %d to %d: %zu bytes, of which %u are not taken", min, max, sent,
+                       conn->sndNxt - conn->sndUna);
         g_assert_cmpuint(conn->sndUna, ==, conn->sndNxt);
         hostTakes(host, sent);
         vmcLinkSendText(conn, "and on");
@@ -396,7 +568,7 @@ hostReadsAll(int host, int *error)
 
 /*
  * QEMU ends while host programs read nothing: all that was acknowledged is there when they do,
- * or they hear of a reset.
+ * or they hear of a reset; also what a buffer holds that has grown before.
  */
 static void
 testQemuEnds(const char *dir)
@@ -414,8 +586,9 @@ testQemuEnds(const char *dir)
     guint16 port;
     int unixListener = vmcListen(path), inetListener = hostInet(SOCK_STREAM, &port);
 
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(GString) value = g_string_new(cases[i].value);
+    for (gsize i = 0; i < 2 * G_N_ELEMENTS(cases); i++) {
+        gint32 min = cases[i / 2].min, max = cases[i / 2].max;
+        g_autoptr(GString) value = g_string_new(cases[i / 2].value);
         g_autofree char *number = g_strdup_printf("%u", port);
         g_autoptr(vmcLinkGuest) guest = NULL;
         GArray *relays;
@@ -428,14 +601,17 @@ testQemuEnds(const char *dir)
         guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:%s", value->str);
         conn = vmcLinkConnect(guest, 600);
         host = hostAccept(strstr(value->str, "unix") ? unixListener : inetListener);
-        fillWindow(conn, cases[i].min, cases[i].max);
-        sent = conn->sndUna - (1000u * conn->port + 1);
+        if (i % 2)
+            pass(conn, host, 1 << 21);
+        sent = conn->sndNxt;
+        fillWindow(conn, min, max);
+        sent = conn->sndUna - (guint32)sent;
         relays = vmcRelaysFind();
         vmcLinkGuestClose(guest);
         g_assert_true(vmcRelaysEnd(relays, 2000));
         come = hostReadsAll(host, &error);
         g_test_message("%s, pieces of %d to %d: %zu acknowledged, %zu came, then %s", value->str,
-                       cases[i].min, cases[i].max, sent, come, g_strerror(error));
+                       min, max, sent, come, g_strerror(error));
         g_assert_true(come == sent ? error == 0 : error == ECONNRESET);
         close(host);
     }
@@ -653,6 +829,8 @@ main(int argc, char **argv)
         { "/relay/1024-host-sides", testWorkerLimit },
         { "/relay/one-channel-full", testOneChannelFull },
         { "/relay/one-channel-dialling", testOneChannelDialling },
+        { "/relay/reset-keeps-nothing", testResetKeepsNothing },
+        { "/relay/bytes-of-a-channel", testBytesOfChannel },
         { "/relay/pump-keeps-few", testPumpKeepsFew },
         { "/relay/many-streams", testManyStreams },
         { "/relay/window-is-kept", testWindowIsKept },

@@ -242,6 +242,10 @@ workerGuestEnded(vmcBroker *broker, const vmcIpcMessage *message)
 static bool
 workerCloses(vmcBroker *broker, const vmcIpcMessage *message)
 {
+    void *data;
+
+    if (message->value && vmcConntableFind(broker->conntable, message->id, &data) && data)
+        vmcSourceRequestReset(((brokerConn *)data)->request);
     return vmcConntableClose(broker->conntable, message->id);
 }
 

@@ -82,6 +82,7 @@ static const filterCall pump[] = {
     { SCMP_SYS(shutdown), { { 0 } } },
     { SCMP_SYS(close), { { 0 } } },
     { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_LINGER } } },
+    { SCMP_SYS(setsockopt), { { 1, UINT32_MAX, SOL_SOCKET }, { 2, UINT32_MAX, SO_SNDBUF } } },
     { SCMP_SYS(setitimer), { { 0, UINT32_MAX, ITIMER_REAL } } },
     { SCMP_SYS(poll), { { 0 } } },
     { SCMP_SYS(ppoll), { { 0 } } },         /* poll() where there is no such call: arm64 */

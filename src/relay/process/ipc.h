@@ -19,7 +19,7 @@ typedef enum {
     VMC_IPC_CHILD_READY,        /* confined; value: the layers, see confine.h */
     VMC_IPC_WORKER_OPEN,        /* a guest connection wants its host side */
     VMC_IPC_WORKER_ENDED,       /* the guest of one that is ACCEPTING has, and left bytes */
-    VMC_IPC_WORKER_CLOSE,       /* the guest connection is over */
+    VMC_IPC_WORKER_CLOSE,       /* the guest connection is over; value: by a reset */
     VMC_IPC_WORKER_PROBED,      /* each KNOWN has been probed */
     VMC_IPC_WORKER_REMOVED,     /* no OPEN of that channel comes any more */
     VMC_IPC_WORKER_LIMITED,     /* a channel has met its limits: see counters.h */
@@ -35,6 +35,7 @@ typedef enum {
     VMC_IPC_BROKER_REFUSED,
     VMC_IPC_BROKER_CAPTURE,     /* where copies of frames go; none with it: nowhere */
     VMC_IPC_BROKER_PUMP,        /* value: vmcPumpKind; fds: guest, out, in */
+    VMC_IPC_BROKER_RESET,       /* the guest has reset what had that id in PUMP */
     VMC_IPC_BROKER_LOG,         /* the log of all that is pumped, from now on */
     VMC_IPC_BROKER_FILE,        /* what FILE connections write, from now on */
     VMC_IPC_LAST
@@ -59,7 +60,7 @@ typedef enum {
 /* Fields that a type does not use are zero. */
 typedef struct {
     uint32_t type;              /* vmcIpcType */
-    uint32_t id;                /* of a request; the worker chooses it */
+    uint32_t id;                /* of a request, chosen by the worker; to a pump by the broker */
     uint32_t channel;
     uint32_t value;
     uint32_t address;           /* the channel's, network byte order */

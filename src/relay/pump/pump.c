@@ -29,6 +29,7 @@
 #include "relay/process/limits.h"
 #include "relay/process/loop.h"
 #include "relay/process/mailbox.h"
+#include "relay/process/share.h"
 #include "relay/pump/lines.h"
 #include "relay/pump/telnet.h"
 #include "util/error.h"
@@ -81,11 +82,14 @@ typedef struct _pumpProcess pumpProcess;
 typedef struct {
     pumpProcess *owner;
     const pumpTraits *kind;
+    uint32_t id;                /* the broker's */
     vmcWatch guest;             /* the worker's socket */
     vmcWatch in;                /* the host side, -1 where there is nothing to read */
     vmcWatch out;               /* -1: bytes are dropped */
     GByteArray *up;             /* to the host, or NULL */
     GByteArray *down;           /* to the guest, or NULL */
+    int sndbuf;                 /* what was asked for @out, where it is a stream socket */
+    bool outFull;               /* it took no more, and has not since */
     bool started;
     bool guestEnd;              /* the guest has sent its last byte */
     bool guestGone;             /* and reads no more */
@@ -313,6 +317,19 @@ loseHost(pumpConn *conn)
     conn->guestEnd = conn->guestGone = true;
 }
 
+/* Has the host side's buffer grow while it reads what it was full of. */
+static void
+growSndbuf(pumpConn *conn)
+{
+    int size = vmcShareGrown(conn->sndbuf, conn->owner->conns.length);
+
+    conn->outFull = false;
+    if (size == conn->sndbuf)
+        return;
+    conn->sndbuf = size;
+    setsockopt(conn->out.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 /* One step guest to host. Returns whether it moved something. */
 static bool
 stepUp(pumpConn *conn)
@@ -325,12 +342,16 @@ stepUp(pumpConn *conn)
     do
         n = writeHost(conn, conn->up->data, len);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
+    if (n < 0 && errno == EAGAIN) {
+        conn->outFull = conn->kind->halfClose;
         return false;
+    }
     if (n < 0) {
         loseHost(conn);
         return true;
     }
+    if (conn->outFull)
+        growSndbuf(conn);
     bufferTake(&conn->up, (size_t)n);
     return true;
 }
@@ -574,14 +595,17 @@ gatherLeft(pumpProcess *pump)
 }
 
 static void
-connNew(pumpProcess *pump, vmcPumpKind kind, const int *fds, unsigned int nfds)
+connNew(pumpProcess *pump, const vmcIpcMessage *message, const int *fds, unsigned int nfds)
 {
+    vmcPumpKind kind = message->value;
     pumpConn *conn = g_new0(pumpConn, 1);
 
     if (kinds[kind].alone)
         gatherLeft(pump);
     conn->owner = pump;
     conn->kind = &kinds[kind];
+    conn->id = message->id;
+    conn->sndbuf = VMC_SHARE_MIN;
     conn->guest.fd = fds[0];
     conn->out.fd = nfds > 1 ? fds[1] : -1;
     conn->in.fd = nfds > 2 ? fds[2] : -1;
@@ -592,6 +616,38 @@ connNew(pumpProcess *pump, vmcPumpKind kind, const int *fds, unsigned int nfds)
         connStart(conn);
     else
         watchFd(conn, &conn->guest, guestReady, EPOLLRDHUP | EPOLLET);
+}
+
+/* What nobody has read ends in a RST, where there is one. */
+static void
+resetOnClose(const pumpConn *conn)
+{
+    static const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    setsockopt(conn->out.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+/*
+ * The guest has reset the connection, and the worker closed it: what the host side takes at
+ * once is written, and the rest dropped, wherever it is.
+ */
+static void
+connReset(pumpProcess *pump, uint32_t id)
+{
+    GList *item = pump->conns.head;
+    pumpConn *conn;
+
+    while (item && ((pumpConn *)item->data)->id != id)
+        item = item->next;
+    if (!item)
+        return;
+    conn = item->data;
+    while (conn->started && stepUp(conn))
+        continue;
+    if (conn->kind->halfClose)
+        resetOnClose(conn);
+    connFree(conn);
+    startNext(pump);
 }
 
 /* The broker is gone: what the guest has sent may still flow out, for a while. */
@@ -655,8 +711,10 @@ mailboxReady(void *opaque, uint32_t events G_GNUC_UNUSED)
             setLog(pump, fds[0]);
         else if (message.type == VMC_IPC_BROKER_FILE)
             setFile(pump, fds[0]);
+        else if (message.type == VMC_IPC_BROKER_RESET)
+            connReset(pump, message.id);
         else if (message.value < VMC_PUMP_LAST && nfds > 0)
-            connNew(pump, message.value, fds, nfds);
+            connNew(pump, &message, fds, nfds);
     }
     if (got < 0)
         leave(pump);
@@ -681,14 +739,11 @@ patience(const pumpProcess *pump)
     return pump->leaving ? MAX(pump->leaveAt - g_get_monotonic_time(), 0) : -1;
 }
 
-/* What the guest has sent and nobody has read ends in a RST where there is one. */
 static void
 abandon(pumpProcess *pump)
 {
-    static const struct linger now = { .l_onoff = 1, .l_linger = 0 };
-
     for (GList *item = pump->conns.head; item; item = item->next)
-        setsockopt(((pumpConn *)item->data)->out.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+        resetOnClose(item->data);
 }
 
 static void

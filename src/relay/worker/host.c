@@ -26,17 +26,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "relay/process/share.h"
 #include "relay/worker/sndbuf.h"
 #include "util/fd.h"
 
 /*
- * What is asked of the kernel for guest bytes on the way to a host program; it gives
- * twice that for its own overhead, where net.core.wmem_max lets it. LEAVE_ROOM of what it
+ * What is asked of the kernel for guest bytes on the way to a host program that reads; it
+ * gives twice that for its own overhead, where net.core.wmem_max lets it. LEAVE_ROOM of what it
  * gives is used at QEMU's end only: what the connection's own buffer holds goes there
  * then, and is read after we are gone. The kernel makes two pieces of that, and may have
  * taken one before that it had no room for; none takes more than 37 KiB.
  */
-#define SEND_BUFFER (256 * 1024 + LEAVE_ROOM / 2)
+#define SEND_BUFFER (VMC_SHARE_MAX + LEAVE_ROOM / 2)
 #define LEAVE_ROOM (76 * 1024)
 
 /*
@@ -66,7 +67,7 @@ typedef struct {
 struct _vmcHost {
     vmcHosts *owner;
     const hostDriver *driver;   /* NULL: the host side is not there yet */
-    vmcCountersChannel *counters; /* the channel's */
+    vmcHostChannel *channel;
     vmcEndpointConn *conn;
     uint32_t id;
     vmcWatch watch;             /* its fd is the host side, or -1 */
@@ -79,6 +80,9 @@ struct _vmcHost {
     bool waits;                 /* for the host program to read, since a write did not take all */
     bool watchesWritable;
     bool gathers;               /* not TCP: see sndbuf.h */
+    int sndbufMax;              /* what it may grow to */
+    size_t queued;              /* what the kernel last counted in it */
+    size_t written;             /* bytes, since it has its size */
     vmcSndbuf sndbuf;
     size_t peekOffset;          /* where the kernel's next peek would start */
     bool drained;               /* the socket had no more when it was last read */
@@ -86,6 +90,61 @@ struct _vmcHost {
     bool broken;                /* the last read ended at a descriptor that was passed */
     vmcInflight inflight;       /* the first bytes in flight; the others are in the socket */
 };
+
+/* Returns 0 when the kernel does not say. */
+static int
+socketOption(const vmcHost *host, int option)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    getsockopt(host->watch.fd, SOL_SOCKET, option, &value, &len);
+    return value;
+}
+
+static void
+setSendBuffer(vmcHost *host, int size)
+{
+    setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+static void
+querySndbuf(vmcHost *host)
+{
+    int queued = 0;
+
+    if (ioctl(host->watch.fd, SIOCOUTQ, &queued) < 0)
+        queued = INT_MAX;
+    host->queued = (size_t)queued;
+    vmcSndbufQueued(&host->sndbuf, host->queued);
+}
+
+static void
+resizeSndbuf(vmcHost *host, int size)
+{
+    setSendBuffer(host, size);
+    host->sndbuf.size = (size_t)socketOption(host, SO_SNDBUF);
+    host->written = 0;
+}
+
+/*
+ * A host program that has read as much as the buffer takes gets a larger one; one that reads
+ * nothing holds up little.
+ */
+static void
+growSndbuf(vmcHost *host)
+{
+    int size = (int)host->sndbuf.size / 2;
+    int grown = MIN(vmcShareGrown(size, host->channel->conns), host->sndbufMax);
+
+    if (grown <= size || host->written < host->sndbuf.size)
+        return;
+    querySndbuf(host);
+    if (host->written < host->sndbuf.size + host->queued)
+        return;
+    resizeSndbuf(host, grown);
+    vmcSndbufQueued(&host->sndbuf, host->queued);
+}
 
 static void
 socketReady(void *opaque, uint32_t events)
@@ -106,24 +165,10 @@ socketReady(void *opaque, uint32_t events)
         vmcEndpointConnWritable(endpoint, host->conn);
 }
 
-/* Returns 0 when the kernel does not say. */
-static int
-socketOption(const vmcHost *host, int option)
-{
-    int value = 0;
-    socklen_t len = sizeof(value);
-
-    getsockopt(host->watch.fd, SOL_SOCKET, option, &value, &len);
-    return value;
-}
-
-static void
-setSendBuffer(vmcHost *host, int size)
-{
-    setsockopt(host->watch.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-}
-
-/* Where net.core.wmem_max is low, about as large a part is left as elsewhere. */
+/*
+ * It begins small; but where one guest waits for another's end, what that one leaves should
+ * find room. Where net.core.wmem_max is low, about as large a part is left as elsewhere.
+ */
 static void
 divideSendBuffer(vmcHost *host)
 {
@@ -131,9 +176,9 @@ divideSendBuffer(vmcHost *host)
 
     setSendBuffer(host, SEND_BUFFER);
     size = socketOption(host, SO_SNDBUF);
-    size -= MIN(LEAVE_ROOM, size / 4);
-    setSendBuffer(host, size / 2);
-    host->sndbuf.size = (size_t)size;
+    host->sndbufMax = (size - MIN(LEAVE_ROOM, size / 4)) / 2;
+    resizeSndbuf(host, host->channel->alone ? host->sndbufMax
+                                            : MIN(VMC_SHARE_MIN, host->sndbufMax));
     vmcSndbufQueued(&host->sndbuf, 0);
 }
 
@@ -161,16 +206,6 @@ watchWritable(vmcHost *host, bool on)
     vmcLoopChange(host->owner->loop, &host->watch, SOCKET_EVENTS | (on ? EPOLLOUT : 0));
 }
 
-static void
-querySndbuf(vmcHost *host)
-{
-    int queued = 0;
-
-    if (ioctl(host->watch.fd, SIOCOUTQ, &queued) < 0)
-        queued = INT_MAX;
-    vmcSndbufQueued(&host->sndbuf, (size_t)queued);
-}
-
 /*
  * There is at least what was left when the kernel was last asked, which is good
  * enough while it is nearly all. TCP gathers small pieces itself, and counts
@@ -179,6 +214,7 @@ querySndbuf(vmcHost *host)
 static size_t
 socketRoom(vmcHost *host)
 {
+    growSndbuf(host);
     if (host->sndbuf.free < host->sndbuf.size / 8 * 7)
         querySndbuf(host);
     watchWritable(host, host->waits || host->sndbuf.free < host->sndbuf.size / 2);
@@ -205,6 +241,7 @@ writeSome(vmcHost *host, const struct iovec *iov, int niov)
     while (n < 0 && errno == EINTR);
     if (n > 0)
         vmcSndbufWritten(&host->sndbuf, (size_t)n);
+    host->written += n > 0 ? (size_t)n : 0;
     return n < 0 && errno == EAGAIN ? 0 : n;
 }
 
@@ -480,7 +517,7 @@ vmcEndpointOpen
 vmcHostOpen(void *opaque G_GNUC_UNUSED, void *data, vmcEndpointConn *conn,
             const vmcEndpointTuple *tuple)
 {
-    const vmcHostChannel *channel = data;
+    vmcHostChannel *channel = data;
     vmcHosts *hosts = channel->hosts;
     vmcIpcMessage question = { .type = VMC_IPC_WORKER_OPEN, .channel = channel->number };
     vmcHost *host;
@@ -489,7 +526,8 @@ vmcHostOpen(void *opaque G_GNUC_UNUSED, void *data, vmcEndpointConn *conn,
         return VMC_ENDPOINT_OPEN_REFUSED;
     host = g_new0(vmcHost, 1);
     host->owner = hosts;
-    host->counters = channel->counters;
+    host->channel = channel;
+    channel->conns++;
     host->conn = conn;
     host->id = newId(hosts);
     host->watch.fd = -1;
@@ -516,7 +554,7 @@ vmcHostWrite(void *opaque G_GNUC_UNUSED, void *data, const struct iovec *iov, in
     vmcHost *host = data;
     ssize_t n = host->driver ? host->driver->write(host, iov, niov) : 0;
 
-    host->counters->up += n > 0 ? n : 0;
+    host->channel->counters->up += n > 0 ? n : 0;
     return n;
 }
 
@@ -564,7 +602,7 @@ vmcHostConsume(void *opaque G_GNUC_UNUSED, void *data, size_t n)
 {
     vmcHost *host = data;
 
-    host->counters->down += n;
+    host->channel->counters->down += n;
     host->driver->consume(host, n);
 }
 
@@ -627,12 +665,13 @@ vmcHostClose(void *opaque G_GNUC_UNUSED, void *data, bool reset)
 {
     vmcHost *host = data;
     vmcHosts *hosts = host->owner;
-    vmcIpcMessage closed = { .type = VMC_IPC_WORKER_CLOSE, .id = host->id };
+    vmcIpcMessage closed = { .type = VMC_IPC_WORKER_CLOSE, .id = host->id, .value = reset };
 
     if (host->watch.ready)
         vmcLoopRemove(hosts->loop, &host->watch);
     if (reset)
         resetOnClose(host);
+    host->channel->conns--;
     vmcFdClose(&host->watch.fd);
     vmcInflightDrop(&host->inflight, &hosts->inflightPool, host->inflight.len);
     g_hash_table_remove(hosts->hosts, GUINT_TO_POINTER(host->id));

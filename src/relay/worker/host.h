@@ -34,6 +34,8 @@ typedef struct {
     vmcHosts *hosts;
     uint32_t number;            /* the broker's number of the channel */
     vmcCountersChannel *counters; /* where what it does is counted */
+    unsigned int conns;         /* its connections */
+    bool alone;                 /* it has one at a time */
     vmcTime limitedAt;          /* when the broker was last told of a limit */
 } vmcHostChannel;
 

@@ -4,8 +4,8 @@
 
 #include "relay/worker/sndbuf.h"
 
-/* Not promised, since small pieces may waste it. */
-#define WASTE(size) ((size) / 8)
+/* Not promised, since small pieces may waste it, and the first one half of what it takes. */
+#define WASTE(size) MAX((size) / 8, 2 * VMC_SNDBUF_PIECE)
 
 /* Bytes that fit, in pieces of VMC_SNDBUF_PIECE and more. */
 static size_t

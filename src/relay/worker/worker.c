@@ -287,9 +287,10 @@ handleChannel(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC
     channel->hosts = &worker->hosts;
     channel->number = message->channel;
     channel->counters = &worker->counters->channels[message->channel];
+    channel->alone = message->value != 0;
     g_hash_table_insert(worker->channels, GUINT_TO_POINTER(channel->number), channel);
     return vmcEndpointAddChannel(worker->endpoint, address, message->port, channel,
-                                 message->value != 0) == 0;
+                                 channel->alone) == 0;
 }
 
 /* Its connections are closed first, so that the broker gets their CLOSE before REMOVED. */

@@ -38,6 +38,7 @@ testWays(void)
         { VMC_IPC_BROKER_REFUSED, VMC_IPC_TO_WORKER, 0, 0 },
         { VMC_IPC_BROKER_CAPTURE, VMC_IPC_TO_WORKER, 0, 1 },
         { VMC_IPC_BROKER_PUMP, VMC_IPC_TO_PUMP, 0, 3 },
+        { VMC_IPC_BROKER_RESET, VMC_IPC_TO_PUMP, 0, 0 },
         { VMC_IPC_BROKER_LOG, VMC_IPC_TO_PUMP, 1, 1 },
         { VMC_IPC_BROKER_FILE, VMC_IPC_TO_PUMP, 1, 1 },
     };
@@ -61,7 +62,7 @@ testWays(void)
 static void
 testForm(void)
 {
-    static const vmcIpcMessage right = { .type = VMC_IPC_WORKER_CLOSE };
+    static const vmcIpcMessage right = { .type = VMC_IPC_WORKER_ENDED };
     guint8 bytes[2 * sizeof(vmcIpcMessage)] = { 0 };
     vmcIpcMessage message = { .type = VMC_IPC_LAST };
 

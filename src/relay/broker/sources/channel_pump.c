@@ -22,6 +22,7 @@ struct _vmcChannelPump {
     vmcSupervised *child;
     int log;
     int file;
+    uint32_t lastId;
 };
 
 static void
@@ -113,9 +114,10 @@ duplicate(const int *fds, unsigned int n, int *copies)
 }
 
 int
-vmcChannelPumpAdd(vmcChannelPump *pump, vmcPumpKind kind, int in, int out)
+vmcChannelPumpAdd(vmcChannelPump *pump, vmcPumpKind kind, int in, int out, int buffer,
+                  uint32_t *id)
 {
-    vmcIpcMessage message = { .type = VMC_IPC_BROKER_PUMP, .value = kind };
+    vmcIpcMessage message = { .type = VMC_IPC_BROKER_PUMP, .id = ++pump->lastId, .value = kind };
     const int sides[] = { out, in };
     unsigned int n = (out >= 0) + (in >= 0);
     int fds[VMC_IPC_FDS];
@@ -133,6 +135,16 @@ vmcChannelPumpAdd(vmcChannelPump *pump, vmcPumpKind kind, int in, int out)
         close(pair[1]);
         return -1;
     }
+    setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
     vmcSupervisedPost(pump->child, &message, fds, 1 + n);
+    *id = message.id;
     return pair[0];
+}
+
+void
+vmcChannelPumpReset(vmcChannelPump *pump, uint32_t id)
+{
+    vmcIpcMessage message = { .type = VMC_IPC_BROKER_RESET, .id = id };
+
+    vmcSupervisedPost(pump->child, &message, NULL, 0);
 }

@@ -29,6 +29,12 @@ unsigned int vmcChannelPumpLayers(const vmcChannelPump *pump);
  * vmcChannelPumpAdd:
  * Has the pump move bytes between a new socket, which is returned for the
  * worker, and the host side: written to @out, read from @in; -1 where there is
- * none, and never @in alone. They stay the caller's. Returns -1 when there is no pump to be had.
+ * none, and never @in alone. They stay the caller's. @buffer: how much of the kernel's memory
+ * bytes from the pump to the worker may take (share.h). Returns -1 when there is no pump to be
+ * had; else it is known to the pump by *@id.
+ * vmcChannelPumpReset: the guest has reset it. What the host side takes at once is written, and
+ * nothing of it kept.
  */
-int vmcChannelPumpAdd(vmcChannelPump *pump, vmcPumpKind kind, int in, int out);
+int vmcChannelPumpAdd(vmcChannelPump *pump, vmcPumpKind kind, int in, int out, int buffer,
+                      uint32_t *id);
+void vmcChannelPumpReset(vmcChannelPump *pump, uint32_t id);

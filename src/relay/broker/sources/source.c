@@ -161,7 +161,7 @@ vmcSourceOpen(vmcSource *source, vmcSourceDone done, void *opaque, int *fd,
     result = source->driver->open(source, asked, fd);
     if (result == VMC_SOURCE_DONE) {
         asked->answered = true;
-        if (!vmcSourceThroughPump(source, fd))
+        if (!vmcSourceThroughPump(asked, fd))
             result = VMC_SOURCE_REFUSED;
     }
     if (result == VMC_SOURCE_REFUSED)
@@ -177,6 +177,13 @@ vmcSourceRequestLeft(vmcSourceRequest *request)
     const vmcSourceDriver *driver = request->source->driver;
 
     return request->answered || !driver->left || driver->left(request->source, request);
+}
+
+void
+vmcSourceRequestReset(vmcSourceRequest *request)
+{
+    if (request->pumped)
+        vmcChannelPumpReset(request->source->pump, request->pumpId);
 }
 
 void

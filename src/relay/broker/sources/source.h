@@ -78,5 +78,8 @@ vmcSourceResult vmcSourceOpen(vmcSource *source, vmcSourceDone done, void *opaqu
  */
 bool vmcSourceRequestLeft(vmcSourceRequest *request);
 
+/* vmcSourceRequestReset: the guest connection was reset: its bytes that wait are dropped. */
+void vmcSourceRequestReset(vmcSourceRequest *request);
+
 /* vmcSourceRequestEnd: the guest connection is over; no answer comes any more. */
 void vmcSourceRequestEnd(vmcSourceRequest *request);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "relay/process/share.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -42,23 +43,38 @@ vmcSourceOpenWritten(const vmcSource *source, const char *path, bool keep, const
     return -1;
 }
 
-bool
-vmcSourceThroughPump(vmcSource *source, int *fd)
+/* However it was opened. Who writes to it has its send buffer grow. */
+static void
+tune(int fd, unsigned int conns)
 {
-    bool own = *fd >= 0;
+    int size = vmcShare(conns);
+    int least = VMC_SHARE_MIN;
     int on = 1;
-    int socket;
 
     /* What a host program sends as urgent is a byte as any other, at its place. */
+    setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+}
+
+bool
+vmcSourceThroughPump(vmcSourceRequest *request, int *fd)
+{
+    vmcSource *source = request->source;
+    bool own = *fd >= 0;
+    int socket;
+
     if (own)
-        setsockopt(*fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+        tune(*fd, source->busy);
     if (!source->pump)
         return true;
     socket = vmcChannelPumpAdd(source->pump, source->pumpKind, own ? *fd : source->in,
-                               own ? *fd : source->out);
+                               own ? *fd : source->out, vmcShare(source->busy),
+                               &request->pumpId);
     vmcFdClose(fd);
     *fd = socket;
-    return socket >= 0;
+    request->pumped = socket >= 0;
+    return request->pumped;
 }
 
 void
@@ -66,7 +82,7 @@ vmcSourceAnswer(vmcSourceRequest *request, int fd)
 {
     request->answered = true;
     if (fd >= 0)
-        vmcSourceThroughPump(request->source, &fd);
+        vmcSourceThroughPump(request, &fd);
     request->done(request->opaque, fd);
 }
 

@@ -55,6 +55,8 @@ struct _vmcSourceRequest {
     vmcSourceDone done;
     void *opaque;
     bool answered;
+    bool pumped;                /* the pump has it, and knows it by pumpId */
+    uint32_t pumpId;
     void *own;                  /* the kind's, until it has answered or cancelled; or NULL */
 };
 
@@ -72,7 +74,7 @@ int vmcSourceOpenWritten(const vmcSource *source, const char *path, bool keep, c
  * vmcSourceThroughPump: what the worker gets for the host side *@fd (-1: in and
  * out): itself, or a socket to the pump. False: there is no pump.
  */
-bool vmcSourceThroughPump(vmcSource *source, int *fd);
+bool vmcSourceThroughPump(vmcSourceRequest *request, int *fd);
 
 /* vmcSourceAnswer: @fd (-1: refused) is what came of @request. */
 void vmcSourceAnswer(vmcSourceRequest *request, int fd);

@@ -16,9 +16,6 @@
 
 #include "util/fd.h"
 
-/* Of a socket; else it begins with 16 KiB, and so would the guest's window. */
-#define BUFFER_SIZE (256 * 1024)
-
 /*
  * SYNs after the first to an address that does not answer, while there are others to be
  * tried: 7 s, of the minute that a guest waits.
@@ -50,10 +47,8 @@ static void
 tune(int fd)
 {
     int on = 1;
-    int size = BUFFER_SIZE;
 
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
 static void
