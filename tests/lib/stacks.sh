@@ -39,9 +39,9 @@ stacks_start()
     mkdir "$dir/www"
     head -c 8388608 /dev/urandom >"$dir/bytes"
     ln "$dir/bytes" "$dir/www/bytes"
-    socat -U "UNIX-LISTEN:$dir/down,fork" "OPEN:$dir/bytes,rdonly" &
+    socat -U "UNIX-LISTEN:$dir/down,fork" "OPEN:$dir/bytes,rdonly" 2>"$dir/down.log" &
     hosts=$!
-    socat -t 60 "UNIX-LISTEN:$dir/half,fork" 'SYSTEM:wc -c' &
+    socat -t 60 "UNIX-LISTEN:$dir/half,fork" 'SYSTEM:wc -c' 2>"$dir/half.log" &
     hosts="$hosts $!"
     "$build/examples/web-host" "$dir/web" "$dir/www" >"$dir/answers" &
     hosts="$hosts $!"
@@ -88,7 +88,7 @@ does()
 cannot()
 {
     row="$row|-"
-    notes="$notes# stack-note|$stack: $1: $2
+    notes="$notes# stack-note|$stack|$1: $2
 "
 }
 
@@ -96,7 +96,7 @@ skips()
 {
     stack "$1" -
     row="$row|-|-|-|-|-"
-    notes="$notes# stack-note|$1: not tried: $2
+    notes="$notes# stack-note|$1|not tried: $2
 "
     plan=$((plan + 1))
     echo "ok $plan - $1 # SKIP $2"
