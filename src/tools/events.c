@@ -46,6 +46,8 @@ printEvent(struct json_object *event)
         printf(" dropped %" G_GINT64_FORMAT " evicted %" G_GINT64_FORMAT,
                (gint64)json_object_get_int64(member(data, "dropped")),
                (gint64)json_object_get_int64(member(data, "evicted")));
+    if (member(data, "reopen-error"))
+        printf(" %s", vmcJsonString(data, "reopen-error"));
     if (member(data, "count"))
         printf(" %" G_GINT64_FORMAT, (gint64)json_object_get_int64(member(data, "count")));
     putchar('\n');

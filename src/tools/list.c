@@ -75,15 +75,17 @@ printChannel(const char *domain, struct json_object *channel)
                                               vmcJsonString(channel, "address"),
                                               number(channel, "port"));
     const char *pty = vmcJsonString(channel, "pty");
+    const char *problem = vmcJsonString(channel, "reopen-error");
 
     printf("%-20s %-15s %-12s %5" G_GINT64_FORMAT " %7" G_GINT64_FORMAT " %7" G_GINT64_FORMAT
            " %7" G_GINT64_FORMAT " %7" G_GINT64_FORMAT " %12" G_GINT64_FORMAT
-           " %12" G_GINT64_FORMAT "  %s%s%s\n", domain, target,
+           " %12" G_GINT64_FORMAT "  %s%s%s%s%s\n", domain, target,
            vmcJsonString(channel, "state"), number(channel, "connections"),
            number(channel, "connections-total"), number(channel, "refused"),
            number(channel, "dropped"), number(channel, "evicted"),
            number(channel, "bytes-to-host"), number(channel, "bytes-to-guest"),
-           vmcJsonString(channel, "vmchannel"), pty ? " at " : "", pty ? pty : "");
+           vmcJsonString(channel, "vmchannel"), pty ? " at " : "", pty ? pty : "",
+           problem ? ": " : "", problem ? problem : "");
 }
 
 static void
@@ -150,8 +152,8 @@ const vmcCommand vmcCommandList = {
         "The domains are those that you may see in libvirt. Of each channel: whether a\n"
         "guest connection is open, how many are and have been, how many were refused\n"
         "(nobody there), dropped (no place) and evicted (for a newer one), bytes each\n"
-        "way, and what it is. A domain whose relay you may not ask is listed with the\n"
-        "reason.",
+        "way, and what it is, with the error of a file or log that could not be opened\n"
+        "anew at SIGHUP. A domain whose relay you may not ask is listed with the reason.",
     .run = list,
     .options = options,
     .minArgs = 0,

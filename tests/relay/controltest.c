@@ -183,9 +183,9 @@ removeChannel(rig *r, guint16 port)
     json_object_put(returned(askRemove(r, port)));
 }
 
-/* A number that query-vmchannels says of a channel; -1: there is no such channel. */
-static gint64
-queried(rig *r, guint16 port, const char *key)
+/* What query-vmchannels says of a channel, or NULL when there is no such channel. */
+static struct json_object *
+queriedChannel(rig *r, guint16 port)
 {
     g_autoptr(vmcJson) list = DO(&r->control, "{\"execute\": \"query-vmchannels\"}");
 
@@ -193,9 +193,29 @@ queried(rig *r, guint16 port, const char *key)
         struct json_object *one = json_object_array_get_idx(list, i);
 
         if (json_object_get_int(json_object_object_get(one, "port")) == port)
-            return json_object_get_int64(json_object_object_get(one, key));
+            return json_object_get(one);
     }
-    return -1;
+    return NULL;
+}
+
+/* A number of it; -1: there is no such channel. */
+static gint64
+queried(rig *r, guint16 port, const char *key)
+{
+    g_autoptr(vmcJson) one = queriedChannel(r, port);
+
+    return one ? json_object_get_int64(json_object_object_get(one, key)) : -1;
+}
+
+/* With NULL, none. */
+static void
+expectReopenError(rig *r, guint16 port, const char *words)
+{
+    g_autoptr(vmcJson) one = queriedChannel(r, port);
+    const char *why = vmcJsonString(one, "reopen-error");
+
+    g_test_message("%s", why ? why : "no error");
+    g_assert_true(words ? why && g_str_has_prefix(why, words) : !why);
 }
 
 /* What a worker has done is known when it has said so: asks until it is. */
@@ -527,6 +547,48 @@ testLimited(void)
     g_assert_cmpint(queried(&r, 600, "dropped"), ==, 1);
     g_assert_cmpint(queried(&r, 600, "refused"), ==, 0);
     rigStop(&r);
+}
+
+/*
+ * What SIGHUP cannot open anew goes on as it was, and those who watch and those who ask
+ * later are told why, until the next SIGHUP can.
+ */
+static void
+testNotReopened(void)
+{
+    rig r;
+    g_autofree char *dir = vmcTempDir();
+    g_autofree char *lines = g_build_filename(dir, "lines", NULL);
+    g_autofree char *log = g_build_filename(dir, "log", NULL);
+    g_autofree char *rotated = g_strconcat(log, ".1", NULL);
+    g_autofree char *channels = g_strdup_printf("--vmchannel 600:file:%s,logfile=%s"
+                                                " --vmchannel 601:null", lines, log);
+    g_autofree char *words = g_strdup_printf("vmchannel 10.0.2.4:600: cannot open the log '%s'",
+                                             log);
+    g_autoptr(vmcJson) event = NULL;
+    struct json_object *data;
+    vmcLinkConn *conn;
+
+    rigStart(&r, channels);
+    g_assert_cmpint(rename(log, rotated), ==, 0);
+    g_assert_cmpint(g_mkdir(log, 0700), ==, 0);
+    vmcProcessKill(vmcLinkGuestPid(r.guest, "vmch-broker"), SIGHUP);
+    event = next(&r.control);
+    data = json_object_object_get(event, "data");
+    g_assert_cmpstr(vmcJsonString(event, "event"), ==, "VMCHANNEL_NOT_REOPENED");
+    g_assert_cmpint(json_object_get_int(json_object_object_get(data, "port")), ==, 600);
+    g_assert_true(g_str_has_prefix(vmcJsonString(data, "reopen-error"), words));
+    expectReopenError(&r, 600, words);
+    expectReopenError(&r, 601, NULL);
+    conn = vmcLinkConnect(r.guest, 600);
+    vmcLinkSendText(conn, "goes on\n");
+    g_free(hostFileOf(rotated, strlen("goes on\n")));
+    g_assert_cmpint(g_rmdir(log), ==, 0);
+    vmcProcessKill(vmcLinkGuestPid(r.guest, "vmch-broker"), SIGHUP);
+    g_free(hostFileOf(log, 0));
+    expectReopenError(&r, 600, NULL);
+    rigStop(&r);
+    vmcTempDirRemove(dir);
 }
 
 /* A flood of SYNs: the host side is not asked more often than the channel's rate allows. */
@@ -868,6 +930,7 @@ main(int argc, char **argv)
     g_test_add_func("/control/heard-in-time", testHeardInTime);
     g_test_add_func("/control/events", testEvents);
     g_test_add_func("/control/limited", testLimited);
+    g_test_add_func("/control/not-reopened", testNotReopened);
     g_test_add_func("/control/rate", testRate);
     g_test_add_func("/control/slow-reader", testSlowReader);
     g_test_add_func("/control/deaf-client", testDeafClient);

@@ -341,6 +341,20 @@ linkEnded(void *opaque, uint32_t events G_GNUC_UNUSED)
     broker->over = true;
 }
 
+/* Who rotates logs hears nothing from a signal: whoever watches or asks is told. */
+static void
+reopen(vmcBroker *broker)
+{
+    for (unsigned int i = 0; i < vmcChannelsEnd(broker->channels); i++) {
+        const vmcBrokerChannel *channel = vmcChannelsGet(broker->channels, i);
+
+        if (channel && !vmcSourceReopen(channel->source) &&
+            vmcControlSocketListens(broker->control))
+            vmcControlSocketEvent(broker->control, "VMCHANNEL_NOT_REOPENED",
+                                  vmcChannelNotReopened(channel));
+    }
+}
+
 /* What rotates logs sends SIGHUP, after it has renamed them; the others ask us to go. */
 static void
 signalled(void *opaque, uint32_t events G_GNUC_UNUSED)
@@ -351,7 +365,7 @@ signalled(void *opaque, uint32_t events G_GNUC_UNUSED)
     if (read(broker->signals.fd, &info, sizeof(info)) != sizeof(info))
         return;
     if (info.ssi_signo == SIGHUP)
-        vmcChannelsReopen(broker->channels);
+        reopen(broker);
     else
         broker->over = true;
 }

@@ -166,17 +166,6 @@ vmcChannelsRemove(vmcChannels *channels, vmcBrokerChannel *channel)
     g_free(channel);
 }
 
-void
-vmcChannelsReopen(const vmcChannels *channels)
-{
-    for (unsigned int i = 0; i < channels->slots->len; i++) {
-        vmcBrokerChannel *channel = channels->slots->pdata[i];
-
-        if (channel)
-            vmcSourceReopen(channel->source);
-    }
-}
-
 unsigned int
 vmcChannelsEnd(const vmcChannels *channels)
 {
@@ -251,6 +240,24 @@ vmcChannelLimited(const vmcChannels *channels, const vmcBrokerChannel *channel)
     return data;
 }
 
+static void
+addReopenError(const vmcBrokerChannel *channel, struct json_object *one)
+{
+    const char *why = vmcSourceReopenError(channel->source);
+
+    if (why)
+        json_object_object_add(one, "reopen-error", json_object_new_string(why));
+}
+
+struct json_object *
+vmcChannelNotReopened(const vmcBrokerChannel *channel)
+{
+    struct json_object *data = vmcChannelName(channel);
+
+    addReopenError(channel, data);
+    return data;
+}
+
 static struct json_object *
 describe(const vmcChannels *channels, const vmcBrokerChannel *channel)
 {
@@ -267,6 +274,7 @@ describe(const vmcChannels *channels, const vmcBrokerChannel *channel)
     addCount(one, "bytes-to-host", &counts->up, 0);
     addCount(one, "bytes-to-guest", &counts->down, 0);
     addLimited(channels, channel, one);
+    addReopenError(channel, one);
     return one;
 }
 

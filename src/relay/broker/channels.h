@@ -52,9 +52,6 @@ vmcBrokerChannel *vmcChannelsAddLive(vmcChannels *channels, vmcChannel *def);
 /* vmcChannelsRemove: its connections and its host side end, and it is freed. */
 void vmcChannelsRemove(vmcChannels *channels, vmcBrokerChannel *channel);
 
-/* vmcChannelsReopen: files and logs of all channels; see vmcSourceReopen(). */
-void vmcChannelsReopen(const vmcChannels *channels);
-
 /*
  * vmcChannelsGet: the channel of a number, NULL when it was removed. Numbers are
  * below vmcChannelsEnd(). vmcChannelsFind: that of an address and a port, or NULL.
@@ -72,5 +69,8 @@ struct json_object *vmcChannelsDescribe(const vmcChannels *channels);
  */
 struct json_object *vmcChannelName(const vmcBrokerChannel *channel);
 
-/* vmcChannelLimited: the same, and how many connections its limits have cost it. */
+/* vmcChannelNotReopened: the same, and why its file or log goes on as it was. */
+struct json_object *vmcChannelNotReopened(const vmcBrokerChannel *channel);
+
+/* vmcChannelLimited: the same as that name, and how many connections its limits have cost it. */
 struct json_object *vmcChannelLimited(const vmcChannels *channels, const vmcBrokerChannel *channel);

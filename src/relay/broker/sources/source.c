@@ -119,21 +119,33 @@ vmcSourceFree(vmcSource *source)
     vmcFdClose(&source->file);
     vmcChannelPumpFree(source->pump);
     g_free(source->report);
+    g_free(source->reopenError);
     g_free(source->path);
     if (source->own)
         vmcLoopDefer(source->loop, source->own);
     vmcLoopDefer(source->loop, source);
 }
 
-void
+bool
 vmcSourceReopen(vmcSource *source)
 {
     int file = source->driver->reopen ? source->driver->reopen(source) : -1;
+    bool opened = file >= 0 || !source->driver->reopen;
     int log;
 
-    openLog(source, true, &log);
+    opened = openLog(source, true, &log) == 0 && opened;
+    g_clear_pointer(&source->reopenError, g_free);
+    if (!opened)
+        source->reopenError = g_strdup(vmcErrorLast()->message);
     if (source->pump)
         vmcChannelPumpReplace(source->pump, log, file);
+    return opened;
+}
+
+const char *
+vmcSourceReopenError(const vmcSource *source)
+{
+    return source->reopenError;
 }
 
 static void

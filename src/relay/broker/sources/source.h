@@ -46,9 +46,11 @@ void vmcSourceFree(vmcSource *source);
 
 /*
  * vmcSourceReopen: file and log are opened once more by their paths, since somebody has
- * renamed them; what cannot be opened goes on as it was.
+ * renamed them. What cannot be opened goes on as it was: then it returns false, and
+ * vmcSourceReopenError() says why until the next time; else that is NULL.
  */
-void vmcSourceReopen(vmcSource *source);
+bool vmcSourceReopen(vmcSource *source);
+const char *vmcSourceReopenError(const vmcSource *source);
 
 /* vmcSourceIsReady: whether its pump, if it has one, is confined. */
 bool vmcSourceIsReady(const vmcSource *source);

@@ -41,6 +41,7 @@ struct _vmcSource {
     const vmcSourceStart *start;    /* during prepare() */
     char *path;                 /* or HOST:PORT: what messages name */
     char *report;
+    char *reopenError;          /* or NULL */
     int in, out;                /* standing host side, or -1; may be the same */
     int file;                   /* the pump's, which writes it by lines; or -1 */
     bool pumped;
