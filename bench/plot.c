@@ -109,7 +109,8 @@ number(FILE *out, double x, double y, const char *anchor, double value)
 static void
 line(FILE *out, double x1, double y1, double x2, double y2)
 {
-    fprintf(out, "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='black'/>\n", x1, y1, x2, y2);
+    fprintf(out, "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='black'/>\n", x1, y1,
+            x2, y2);
 }
 
 static double

@@ -37,10 +37,14 @@
 static const benchRow rows[] = {
     { "call_direct_us", false, BENCH_NO_TARGET, 0, "virConnectGetLibVersion, directly" },
     { "call_extra_us", false, BENCH_AT_MOST, 60, "what the proxy adds to it" },
-    { "xmldesc_extra_us", false, BENCH_AT_MOST, 300, "what it adds to virDomainGetXMLDesc, with a channel" },
-    { "connect_extra_us", false, BENCH_NO_TARGET, 0, "what it adds to open and close, as a command" },
-    { "pss_kib", false, BENCH_NO_TARGET, 0, "of the service's process for a client that has used it and is idle" },
-    { "private_kib", false, BENCH_AT_MOST, 1536, "its memory that is shared with no other process" },
+    { "xmldesc_extra_us", false, BENCH_AT_MOST, 300,
+      "what it adds to virDomainGetXMLDesc, with a channel" },
+    { "connect_extra_us", false, BENCH_NO_TARGET, 0,
+      "what it adds to open and close, as a command" },
+    { "pss_kib", false, BENCH_NO_TARGET, 0,
+      "of the service's process for a client that has used it and is idle" },
+    { "private_kib", false, BENCH_AT_MOST, 1536,
+      "its memory that is shared with no other process" },
     { "call", true, BENCH_NO_TARGET, 0, "virConnectGetLibVersion" },
     { "policy_call", true, BENCH_AT_MOST, 1.2,
       "virDomainGetInfo through a policy, against the proxy without one" },
@@ -52,7 +56,8 @@ static const benchRow rows[] = {
     { "list_1000_xml", true, BENCH_NO_TARGET, 0, "the same, and the XML of each, once" },
     { "stream", true, BENCH_AT_LEAST, 0.8, "rate of 64 MiB by virStorageVolDownload" },
     { "stream_up", true, BENCH_AT_LEAST, 0.8, "rate of 64 MiB by virStorageVolUpload" },
-    { "clients_50", true, BENCH_NO_TARGET, 0, "50 at once, each a call and an XML with a channel in turn" },
+    { "clients_50", true, BENCH_NO_TARGET, 0,
+      "50 at once, each a call and an XML with a channel in turn" },
 };
 
 /* A connection, directly or through the proxy, and what is done with it. */
@@ -398,7 +403,9 @@ static const measurement alone[] = {
 };
 
 static const measurement guarded = { "policy_call", NULL, NULL, false, info, CALLS };
-static const measurement connecting = { NULL, NULL, "connect_extra_us", false, openAndClose, CONNECTS };
+static const measurement connecting = {
+    NULL, NULL, "connect_extra_us", false, openAndClose, CONNECTS
+};
 static const measurement together = { "clients_50", NULL, NULL, false, allClients, 1 };
 
 /* Microseconds for one; negative when it fails. */

@@ -23,7 +23,8 @@
 #define GUEST_PORT 40000
 
 static const benchRow rows[] = {
-    { "endpoint_gib_s", false, BENCH_AT_LEAST, 4, "the endpoint alone, the slower direction, one core" },
+    { "endpoint_gib_s", false, BENCH_AT_LEAST, 4,
+      "the endpoint alone, the slower direction, one core" },
     { "endpoint_up_gib_s", false, BENCH_NO_TARGET, 0, "guest to host" },
     { "endpoint_down_gib_s", false, BENCH_NO_TARGET, 0, "host to guest" },
     { "memcpy_gib_s", false, BENCH_NO_TARGET, 0, "memcpy of the same bytes" },

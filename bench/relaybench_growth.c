@@ -49,7 +49,8 @@ static const struct {
 };
 
 static const benchRow stalledRow = {
-    "stalled_kib", false, BENCH_AT_MOST, 64, "memory of a connection whose host program reads nothing"
+    "stalled_kib", false, BENCH_AT_MOST, 64,
+    "memory of a connection whose host program reads nothing"
 };
 
 static char *
@@ -66,7 +67,8 @@ relaybenchGrowthRows(GArray *all)
     for (axisKind i = 0; i < AXIS_LAST; i++) {
         for (size_t j = 0; j < SIZES; j++) {
             for (costKind k = 0; k < COST_LAST; k++) {
-                benchRow row = { .name = figureName(i, axes[i].sizes[j], k), .what = costs[k].title };
+                benchRow row = { .name = figureName(i, axes[i].sizes[j], k),
+                                 .what = costs[k].title };
 
                 g_array_append_val(all, row);
             }

@@ -109,7 +109,8 @@ static const struct {
 };
 
 static const benchRow memory[] = {
-    { "idle_pss_kib", false, BENCH_AT_MOST, 700, "memory of broker and worker, before any traffic" },
+    { "idle_pss_kib", false, BENCH_AT_MOST, 700,
+      "memory of broker and worker, before any traffic" },
     { "idle_wakeups_per_s", false, BENCH_AT_MOST, 0, "of broker and worker, a connection open" },
     { "busy_pss_kib", false, BENCH_NO_TARGET, 0, "memory of broker and worker, after all traffic" },
     { "idle_pss_kib_passt", false, BENCH_NO_TARGET, 0, "memory of passt, before any traffic" },
@@ -278,7 +279,10 @@ hostListenTcp(void)
     return ntohs(address.sin_port);
 }
 
-/* passt, for one guest: it ends with QEMU. It leaves root for nobody, so its socket's folder is open. */
+/*
+ * passt, for one guest: it ends with QEMU. It leaves root for nobody, so its socket's folder
+ * is open.
+ */
 static int
 passtStart(bench *b)
 {
@@ -345,7 +349,8 @@ daemonStart(bench *b, unsigned int tcpPort)
 {
     g_autofree char *output = NULL;
 
-    if (vmcGuestRun(b->guest, &output, "nettool 10.0.2.4 601 recv >/tmp/pace && chmod +x /tmp/pace") != 0) {
+    if (vmcGuestRun(b->guest, &output,
+                    "nettool 10.0.2.4 601 recv >/tmp/pace && chmod +x /tmp/pace") != 0) {
         failed("the guest's part does not come into the guest: %s", output);
         return -1;
     }

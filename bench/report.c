@@ -96,7 +96,8 @@ printRow(const benchRow *row, const GArray *samples)
     double median = quantile(samples, 0.5);
     g_autofree char *limit = row->target == BENCH_NO_TARGET
         ? g_strdup("-") : g_strdup_printf("%s %g", signs[row->target], row->limit);
-    const char *verdict = row->target == BENCH_NO_TARGET ? "" : isMissed(row, median) ? "MISSED" : "ok";
+    const char *verdict = row->target == BENCH_NO_TARGET ? ""
+        : isMissed(row, median) ? "MISSED" : "ok";
 
     fprintf(stderr, "%-36s %10.3f %10.3f %10.3f %5u  %-8s %-6s  %s\n", row->name, median,
             quantile(samples, 0.25), quantile(samples, 0.75), samples->len, limit, verdict,
@@ -133,7 +134,8 @@ benchReportPrint(benchReport *report)
     }
     if (ret < 0)
         return ret;
-    fprintf(stderr, "%-36s %10s %10s %10s %5s  %-8s\n", "", "median", "25 %", "75 %", "n", "target");
+    fprintf(stderr, "%-36s %10s %10s %10s %5s  %-8s\n", "", "median", "25 %", "75 %", "n",
+            "target");
     for (size_t i = 0; i < report->n; i++)
         printRow(&report->rows[i], report->samples[i]);
     puts("{");

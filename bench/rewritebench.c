@@ -109,8 +109,8 @@ main(void)
         bytes[i] = (double)strlen(xml);
     }
     printf("{\n  \"figures\": {\n");
-    printf("    \"forward_us\": %.1f,\n    \"reverse_us\": %.1f,\n    \"scan_us\": %.2f,\n", forward,
-           reverse, scan);
+    printf("    \"forward_us\": %.1f,\n    \"reverse_us\": %.1f,\n    \"scan_us\": %.2f,\n",
+           forward, reverse, scan);
     for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++)
         printf("    \"forward_%.0f_bytes_us\": %.0f%s\n", bytes[i], times[i],
                i + 1 < G_N_ELEMENTS(sizes) ? "," : "");

@@ -158,7 +158,8 @@ static const visibleElement *
 findRow(xmlNodePtr element)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(visibleElements); i++) {
-        if (vmcXmlIs(element, visibleElements[i].name) && isParent(&visibleElements[i], element->parent))
+        if (vmcXmlIs(element, visibleElements[i].name) &&
+            isParent(&visibleElements[i], element->parent))
             return &visibleElements[i];
     }
     return NULL;

@@ -148,7 +148,8 @@ isStockMtu(xmlNodePtr node)
     unsigned int mtu;
 
     return vmcXmlIsNs(node, VMC_STOCK_URI, "property") &&
-           vmcXmlAttributeIs(node, "name", VMC_STOCK_MTU) && vmcXmlAttributeIs(node, "type", "unsigned") &&
+           vmcXmlAttributeIs(node, "name", VMC_STOCK_MTU) &&
+           vmcXmlAttributeIs(node, "type", "unsigned") &&
            vmcStockMtuFromString(value, &mtu);
 }
 
@@ -171,7 +172,8 @@ overrideParse(vmcStockDef *stock, xmlNodePtr override)
 {
     stock->override = override;
     for (xmlNodePtr node = vmcXmlFirst(override); node; node = vmcXmlNext(node)) {
-        if (vmcXmlIsNs(node, VMC_STOCK_URI, "device") && vmcXmlAttributeIs(node, "alias", VMC_NIC_ALIAS))
+        if (vmcXmlIsNs(node, VMC_STOCK_URI, "device") &&
+            vmcXmlAttributeIs(node, "alias", VMC_NIC_ALIAS))
             deviceParse(stock, node);
     }
 }

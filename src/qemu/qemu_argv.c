@@ -194,7 +194,8 @@ readUuid(argvReader *reader, const char *option G_GNUC_UNUSED, const char *value
 }
 
 static int
-readNodefaults(argvReader *reader, const char *option G_GNUC_UNUSED, const char *value G_GNUC_UNUSED)
+readNodefaults(argvReader *reader, const char *option G_GNUC_UNUSED,
+               const char *value G_GNUC_UNUSED)
 {
     reader->noDefaults = true;
     return 0;

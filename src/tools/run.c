@@ -111,7 +111,8 @@ runDomain(virConnectPtr connection, const char *stock)
     int rc;
 
     if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                         VIR_DOMAIN_EVENT_CALLBACK((void (*)(void))lifecycle), NULL, NULL) < 0 ||
+                                         VIR_DOMAIN_EVENT_CALLBACK((void (*)(void))lifecycle), NULL,
+                                         NULL) < 0 ||
         !(domain = virDomainCreateXML(connection, stock, 0))) {
         vmcToolReportLibvirt();
         return -1;

@@ -66,7 +66,8 @@ GByteArray *vmcFilterAnswer(const vmcRpcHeader *header, const GByteArray *messag
  * replaces it by another. Returns false when it may not be seen at all, with
  * an error.
  */
-bool vmcFilterReply(const vmcPolicy *policy, const vmcRpcProcedure *procedure, GByteArray **message);
+bool vmcFilterReply(const vmcPolicy *policy, const vmcRpcProcedure *procedure,
+                    GByteArray **message);
 
 /*
  * vmcFilterError:

@@ -118,7 +118,8 @@ makeFilter(vmcFilterProcess process, struct sock_filter *filter, size_t max)
         return 0;
     pid = fork();
     if (pid == 0)
-        _exit(vmcFilterExport(process, SCMP_ARCH_NATIVE, fds[1]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        _exit(vmcFilterExport(process, SCMP_ARCH_NATIVE, fds[1]) == 0 ? EXIT_SUCCESS
+                                                                      : EXIT_FAILURE);
     close(fds[1]);
     while (pid > 0 && len < size && (got = read(fds[0], (char *)filter + len, size - len)) > 0)
         len += (size_t)got;
