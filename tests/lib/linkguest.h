@@ -19,6 +19,7 @@ typedef struct {
     guint16 channel;            /* the relay's */
     bool connected, refused, ended, reset;
     bool forgotten;             /* since a reboot */
+    bool careless;              /* keeps nothing of what it has received */
     bool deaf;                  /* acknowledges nothing, as one who reads nothing */
     guint32 sndNxt, sndUna, rcvNxt;
     guint32 window;             /* of the relay, in bytes */
