@@ -98,7 +98,7 @@ vmcTempDirRemove(const char *dir)
     while (entries && (name = g_dir_read_name(entries))) {
         g_autofree char *path = g_build_filename(dir, name, NULL);
 
-        g_unlink(path);
+        g_remove(path);         /* an empty folder, too */
     }
     g_rmdir(dir);
 }

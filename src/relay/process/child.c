@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <link.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -27,7 +28,11 @@
 /* Above what the child gets: a descriptor is moved there before it is put in place. */
 #define FD_ASIDE 10
 
+/* How long a process that was killed is waited for. */
+#define REAP_MS 100
+
 static int self = -1;           /* this program's file */
+static GSList *unreaped;        /* pids of those that did not end soon */
 
 int
 vmcChildInit(void)
@@ -36,6 +41,31 @@ vmcChildInit(void)
     if (self < 0)
         vmcReportSystemError(errno, "cannot find the program's own file");
     return self < 0 ? -1 : 0;
+}
+
+/* Returns false when it has not ended. */
+static bool
+reapNow(pid_t pid, int *status)
+{
+    pid_t ended;
+
+    do
+        ended = waitpid(pid, status, WNOHANG);
+    while (ended < 0 && errno == EINTR);
+    return ended != 0;
+}
+
+static void
+reapUnreaped(void)
+{
+    GSList *next;
+    int status;
+
+    for (GSList *item = unreaped; item; item = next) {
+        next = item->next;
+        if (reapNow(GPOINTER_TO_INT(item->data), &status))
+            unreaped = g_slist_delete_link(unreaped, item);
+    }
 }
 
 /* For good: not even what comes in a message can be one more. */
@@ -82,6 +112,7 @@ vmcChildStart(vmcChild *child, const char *mode, unsigned int files, int link, i
 {
     int pair[2] = { -1, -1 };
 
+    reapUnreaped();
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
         (child->pid = fork()) < 0) {
         vmcReportSystemError(errno, "cannot start a process");
@@ -107,13 +138,17 @@ vmcChildStart(vmcChild *child, const char *mode, unsigned int files, int link, i
 int
 vmcChildReap(vmcChild *child)
 {
+    struct pollfd end = { .fd = child->pidfd, .events = POLLIN };
     int status = 0;
 
     if (child->pid <= 0)
         return 0;
     kill(child->pid, SIGKILL);
-    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    poll(&end, 1, REAP_MS);
+    if (!reapNow(child->pid, &status)) {
+        unreaped = g_slist_prepend(unreaped, GINT_TO_POINTER(child->pid));
+        status = W_EXITCODE(EXIT_FAILURE, 0);
+    }
     child->pid = 0;
     vmcFdClose(&child->pidfd);
     return status;

@@ -29,8 +29,9 @@ int vmcChildInit(void);
 int vmcChildStart(vmcChild *child, const char *mode, unsigned int files, int link, int *mailbox);
 
 /*
- * vmcChildReap: kills it if it lives still, waits for it (it cannot refuse) and
- * returns its wait status.
+ * vmcChildReap: kills it if it lives still, and returns its wait status. It cannot refuse, but
+ * be stuck in the kernel, or in a debugger's hands: one that does not end soon counts as
+ * failed, and is not waited for.
  */
 int vmcChildReap(vmcChild *child);
 
