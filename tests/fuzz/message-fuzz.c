@@ -214,7 +214,7 @@ stepLife(fuzz *f, uint8_t step)
     }
     f->told = 0;
     vmcConntableTell(f->conntable, countTold, f);
-    g_assert(f->told >= countThere(f) && f->told <= countThere(f) + VMC_CONNTABLE_KNOWN_MAX);
+    g_assert(f->told >= countThere(f) && f->told <= countThere(f) + VMC_LIMIT_KNOWN);
     g_assert(step % 4 != 0 || f->told == countThere(f));
 }
 

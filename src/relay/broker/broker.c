@@ -26,6 +26,7 @@
 #include "relay/broker/conntable.h"
 #include "relay/broker/control_socket.h"
 #include "relay/process/child.h"
+#include "relay/process/limits.h"
 #include "relay/process/link.h"
 #include "relay/process/supervised.h"
 #include "util/error.h"
@@ -33,15 +34,6 @@
 #include "util/rundir.h"
 
 #define VMC_FROM_THIS VIR_FROM_NONE
-
-/* Messages that a worker may leave unread, with the descriptors beside them. */
-#define UNREAD_MAX (VMC_CONNTABLE_KNOWN_MAX + 3 * VMC_ENDPOINT_MAX_CONNS)
-
-/*
- * Descriptors of a worker: the host side of each connection, and its own. One that says it
- * has closed what it has not gets no more.
- */
-#define WORKER_FILES (VMC_ENDPOINT_MAX_CONNS + 16)
 
 /* How long after a worker that failed its successor starts, in microseconds. */
 #define RESTART_MIN (100 * G_TIME_SPAN_MILLISECOND)
@@ -290,7 +282,7 @@ workerSentMessage(void *opaque, const vmcIpcMessage *message)
 {
     vmcBroker *broker = opaque;
 
-    return vmcSupervisedUnread(broker->worker) <= UNREAD_MAX &&
+    return vmcSupervisedUnread(broker->worker) <= VMC_LIMIT_WORKER_UNREAD &&
         handlers[message->type](broker, message);
 }
 
@@ -327,7 +319,7 @@ workerStarted(void *opaque)
 }
 
 static const vmcSupervisedOps workerOps = {
-    .mode = "--worker", .way = VMC_IPC_FROM_WORKER, .files = WORKER_FILES,
+    .mode = "--worker", .way = VMC_IPC_FROM_WORKER, .files = VMC_LIMIT_WORKER_FILES,
     .started = workerStarted, .message = workerSentMessage, .ended = workerEnded,
     .restartMin = RESTART_MIN, .restartMax = RESTART_MAX, .killedIsNoFailure = true,
 };

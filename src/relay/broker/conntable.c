@@ -237,8 +237,8 @@ vmcConntableWorkerEnded(vmcConntable *table)
         if (!conn->refused)
             g_array_append_val(table->known, conn->known);
     }
-    if (table->known->len > VMC_CONNTABLE_KNOWN_MAX)
-        g_array_remove_range(table->known, 0, table->known->len - VMC_CONNTABLE_KNOWN_MAX);
+    if (table->known->len > VMC_LIMIT_KNOWN)
+        g_array_remove_range(table->known, 0, table->known->len - VMC_LIMIT_KNOWN);
     g_hash_table_remove_all(table->conns);
     for (uint32_t i = 0; i < table->channels->len; i++) {
         if (channelAt(table, i)->state == CHANNEL_REMOVED)

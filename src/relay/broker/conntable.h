@@ -12,9 +12,7 @@
 #include <glib.h>
 
 #include "relay/process/ipc.h"
-
-/* Connections of dead workers that are still to be probed, at most. */
-#define VMC_CONNTABLE_KNOWN_MAX (2 * VMC_ENDPOINT_MAX_CONNS)
+#include "relay/process/limits.h"
 
 typedef struct _vmcConntable vmcConntable;
 

@@ -38,11 +38,8 @@
 #define VMC_FROM_THIS VIR_FROM_NONE
 
 enum {
-    CHUNK = 16384,              /* bytes taken at once */
     DATAGRAM_OUT = 8192,        /* of the guest's bytes in one datagram */
-    DATAGRAM_IN = 65536,
     SHARED_CHUNK = 4096,        /* what a pipe that is writable takes without blocking */
-    LEFT_MAX = 65536,           /* bytes of guests that have gone, once another has come */
     ROUNDS = 16,                /* chunks of one connection before the next's turn */
 };
 
@@ -114,7 +111,7 @@ struct _pumpProcess {
     int64_t leaveAt;            /* microseconds */
 };
 
-static uint8_t scratch[DATAGRAM_IN];
+static uint8_t scratch[VMC_LIMIT_PUMP_DATAGRAM];
 
 static GByteArray **
 buffer(GByteArray **array)
@@ -282,7 +279,7 @@ takeFromGuest(pumpConn *conn)
 
     if (conn->guestEnd)
         return false;
-    n = readSome(conn, conn->guest.fd, CHUNK, &none);
+    n = readSome(conn, conn->guest.fd, VMC_LIMIT_PUMP_CHUNK, &none);
     if (none)
         return false;
     if (n <= 0) {
@@ -371,7 +368,8 @@ takeFromHost(pumpConn *conn)
 
     if (!readsHost(conn))
         return false;
-    n = readSome(conn, conn->in.fd, conn->kind->datagram ? DATAGRAM_IN : CHUNK, &none);
+    n = readSome(conn, conn->in.fd, conn->kind->datagram ? VMC_LIMIT_PUMP_DATAGRAM
+                                                           : VMC_LIMIT_PUMP_CHUNK, &none);
     if (none)
         return false;
     if (conn->kind->datagram && n <= 0)
@@ -560,15 +558,15 @@ takeLeft(pumpConn *to, pumpConn *from)
     bool none = false;
 
     while (!from->guestEnd && !none) {
-        ssize_t n = readSome(from, from->guest.fd, CHUNK, &none);
+        ssize_t n = readSome(from, from->guest.fd, VMC_LIMIT_PUMP_CHUNK, &none);
 
         if (n > 0) {
             logBytes(to->owner, scratch, (size_t)n);
             g_byte_array_append(*buffer(&to->up), scratch, (unsigned int)n);
         }
         from->guestEnd = n == 0 || (n < 0 && !none);
-        if (bufferLen(to->up) > LEFT_MAX)
-            bufferTake(&to->up, to->up->len - LEFT_MAX);
+        if (bufferLen(to->up) > VMC_LIMIT_PUMP_LEFT)
+            bufferTake(&to->up, to->up->len - VMC_LIMIT_PUMP_LEFT);
     }
 }
 

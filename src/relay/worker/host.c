@@ -26,6 +26,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "relay/process/limits.h"
 #include "relay/process/share.h"
 #include "relay/worker/sndbuf.h"
 #include "util/fd.h"
@@ -39,12 +40,6 @@
  */
 #define SEND_BUFFER (VMC_SHARE_MAX + LEAVE_ROOM / 2)
 #define LEAVE_ROOM (76 * 1024)
-
-/*
- * Messages that a broker which is busy may leave unread before guests are refused: two
- * for each connection that there may be.
- */
-#define UNREAD_MAX (2 * VMC_ENDPOINT_MAX_CONNS)
 
 /* The broker is told of a channel's limit no more often. */
 #define LIMITED_INTERVAL ((vmcTime)1000000)
@@ -522,7 +517,7 @@ vmcHostOpen(void *opaque G_GNUC_UNUSED, void *data, vmcEndpointConn *conn,
     vmcIpcMessage question = { .type = VMC_IPC_WORKER_OPEN, .channel = channel->number };
     vmcHost *host;
 
-    if (hosts->mailbox->waiting.length >= UNREAD_MAX)
+    if (hosts->mailbox->waiting.length >= VMC_LIMIT_BROKER_UNREAD)
         return VMC_ENDPOINT_OPEN_REFUSED;
     host = g_new0(vmcHost, 1);
     host->owner = hosts;

@@ -23,6 +23,7 @@
 #include "endpoint/frame.h"
 #include "relay/process/child.h"
 #include "relay/process/confine.h"
+#include "relay/process/limits.h"
 #include "relay/process/link.h"
 #include "relay/process/mailbox.h"
 #include "relay/worker/capture.h"
@@ -45,10 +46,9 @@
 #define PROBE_INTERVAL ((vmcTime)1000000)
 
 /*
- * Probes sent at once, four frames each, and the pause until the guest has read
- * them: a full link would have no room for the resets that its answers call for.
+ * The pause until the guest has read the probes that were sent at once: a full link would have
+ * no room for the resets that its answers call for.
  */
-#define PROBES_A_TURN 16
 #define PROBE_PAUSE ((vmcTime)20000)
 
 /* How long after QEMU's end host programs may still read; the broker waits a little longer. */
@@ -217,7 +217,7 @@ probeKnown(workerProcess *worker, vmcTime at)
     worker->probeAt = at + PROBE_PAUSE;
     if (!areProbesRead(worker))
         return;
-    end = MIN(worker->nextKnown + PROBES_A_TURN, worker->known->len);
+    end = MIN(worker->nextKnown + VMC_LIMIT_PROBES, worker->known->len);
     for (; worker->nextKnown < end; worker->nextKnown++) {
         const knownConn *known = &g_array_index(worker->known, knownConn, worker->nextKnown);
 

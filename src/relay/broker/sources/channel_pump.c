@@ -9,11 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "relay/process/limits.h"
 #include "relay/process/supervised.h"
 #include "util/fd.h"
-
-/* Connections that may wait for a pump which a file blocks. */
-#define WAITING_MAX 1024
 
 /* A new pump no sooner than this after the end of the last one, in microseconds. */
 #define RESTART_US 100000
@@ -126,7 +124,7 @@ vmcChannelPumpAdd(vmcChannelPump *pump, vmcPumpKind kind, int in, int out, int b
     if (!vmcSupervisedRuns(pump->child) &&
         (vmcSupervisedStartDelay(pump->child) > 0 || vmcSupervisedStart(pump->child) < 0))
         return -1;
-    if (vmcSupervisedUnread(pump->child) >= WAITING_MAX ||
+    if (vmcSupervisedUnread(pump->child) >= VMC_LIMIT_PUMP_WAITING ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
     fds[0] = pair[1];
