@@ -110,6 +110,8 @@ testFileFull(const char *dir)
     g_autofree char *path = g_build_filename(dir, "small", NULL);
     g_autofree char *file = g_build_filename(path, "lines", NULL);
     g_autofree char *bytes = g_strnfill(200000, 'x');
+    static const char expected[] = "\n[vmchannel: bytes are missing here]\nroom\nmore\n";
+    g_autofree char *text = NULL;
     g_autoptr(vmcLinkGuest) guest = NULL;
     vmcLinkConn *conn;
 
@@ -121,11 +123,13 @@ testFileFull(const char *dir)
     vmcLinkSend(conn, bytes, 200000);
     g_assert_true(vmcLinkWaitReset(conn));
     g_assert_true(vmcLinkConnect(guest, 601)->connected);
-    /* Room again: the next connection writes. */
-    g_assert_cmpint(truncate(file, 0), ==, 0);
+    /* Room again: the next connection writes, and no line that broke off becomes its own. */
+    g_assert_cmpint(truncate(file, 4096), ==, 0);
     conn = vmcLinkConnect(guest, 600);
     vmcLinkSendText(conn, "room\n");
-    g_free(hostFileOf(file, 5));
+    vmcLinkSendText(conn, "more\n");
+    text = hostFileOf(file, 4096 + strlen(expected));
+    g_assert_cmpstr(text + 4096, ==, expected);
     g_clear_pointer(&guest, vmcLinkGuestFree);
     g_assert_cmpint(umount(path), ==, 0);
     g_rmdir(path);

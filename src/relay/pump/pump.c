@@ -49,8 +49,16 @@ enum {
 /* And how long after it a pump that is stuck in a call is ended by the kernel. */
 #define STUCK_US 700000
 
-/* "N bytes are missing", in a log. */
+/* "N bytes are missing", in a log or a file. */
 #define NOTE_MAX 96
+
+/* What is to be said in a log or a file, at the place where it lacks something. */
+typedef struct {
+    uint64_t lost;              /* bytes that it had no room for, and no note of yet */
+    char text[NOTE_MAX];        /* about those before them */
+    size_t len, done;           /* of that text, and how much of it is there */
+    bool uncounted;             /* these bytes were not all that is missing */
+} pumpNote;
 
 typedef struct {
     bool halfClose;             /* an end of file can be passed on to the host */
@@ -102,10 +110,9 @@ struct _pumpProcess {
     GQueue conns;               /* of pumpConn, oldest first */
     GQueue again;               /* of those that used up their turn */
     int log;                    /* or -1 */
-    uint64_t logLost;           /* bytes that the log had no room for, and no note of yet */
-    char note[NOTE_MAX];        /* about those before them */
-    size_t noteLen, noteDone;   /* how much of it is in the log */
+    pumpNote logNote;
     vmcWatch file;              /* what FILE connections write, or -1 */
+    pumpNote fileNote;
     bool written;               /* the host side, by anyone */
     bool leaving;               /* the broker is gone */
     int64_t leaveAt;            /* microseconds */
@@ -151,21 +158,28 @@ writeAll(int fd, const void *bytes, size_t len)
     return done;
 }
 
-/* Says in the log how much is missing at that place. Returns whether that has been said. */
-static bool
-noteLost(pumpProcess *pump)
+static void
+makeNote(pumpNote *note)
 {
-    while (pump->noteDone < pump->noteLen || pump->logLost > 0) {
-        if (pump->noteDone == pump->noteLen) {
-            pump->noteLen = (size_t)snprintf(pump->note, sizeof(pump->note),
-                                             "\n[vmchannel: %" G_GUINT64_FORMAT
-                                             " bytes are missing here]\n", pump->logLost);
-            pump->noteDone = 0;
-            pump->logLost = 0;
-        }
-        pump->noteDone += writeAll(pump->log, pump->note + pump->noteDone,
-                                   pump->noteLen - pump->noteDone);
-        if (pump->noteDone < pump->noteLen)
+    char count[NOTE_MAX / 2] = "";
+
+    if (!note->uncounted)
+        snprintf(count, sizeof(count), "%" G_GUINT64_FORMAT " ", note->lost);
+    note->len = (size_t)snprintf(note->text, sizeof(note->text),
+                                 "\n[vmchannel: %sbytes are missing here]\n", count);
+    note->done = 0;
+    note->lost = 0;
+}
+
+/* Says in @fd what is missing at that place. Returns whether that has been said, or has errno. */
+static bool
+noteLost(pumpNote *note, int fd)
+{
+    while (note->done < note->len || note->lost > 0) {
+        if (note->done == note->len)
+            makeNote(note);
+        note->done += writeAll(fd, note->text + note->done, note->len - note->done);
+        if (note->done < note->len)
             return false;
     }
     return true;
@@ -176,7 +190,8 @@ static void
 logBytes(pumpProcess *pump, const uint8_t *bytes, size_t len)
 {
     if (pump->log >= 0)
-        pump->logLost += noteLost(pump) ? len - writeAll(pump->log, bytes, len) : len;
+        pump->logNote.lost += noteLost(&pump->logNote, pump->log)
+            ? len - writeAll(pump->log, bytes, len) : len;
 }
 
 /* Whether @fd can be used now. One that other processes share may block. */
@@ -208,14 +223,22 @@ readSome(const pumpConn *conn, int fd, size_t len, bool *none)
 
 /*
  * Writes all of @len bytes to the file, or fails. One that is a FIFO takes all or none of what
- * is no longer than a line may be.
+ * is no longer than a line may be. On a disk that is full a line breaks off: what is written
+ * there next, by any connection, begins with a note, and on a line of its own.
  */
 static ssize_t
-writeFile(const pumpProcess *pump, const uint8_t *bytes, size_t len)
+writeFile(pumpProcess *pump, const uint8_t *bytes, size_t len)
 {
-    size_t done = writeAll(pump->file.fd, bytes, len);
+    size_t done;
 
-    return done == len || (done > 0 && errno == EAGAIN) ? (ssize_t)done : -1;
+    if (!noteLost(&pump->fileNote, pump->file.fd))
+        return -1;
+    done = writeAll(pump->file.fd, bytes, len);
+    if (done == len || (done > 0 && errno == EAGAIN))
+        return (ssize_t)done;
+    if (!pump->file.ready)
+        pump->fileNote.lost += len - done;
+    return -1;
 }
 
 /* A datagram that cannot be sent is lost, as datagrams are. */
@@ -682,6 +705,7 @@ setFile(pumpProcess *pump, int fd)
 {
     vmcLoopRemove(pump->loop, &pump->file);
     vmcFdClose(&pump->file.fd);
+    pump->fileNote.done = 0;
     pump->file = (vmcWatch){ fd, fileReady, pump };
     if (vmcLoopAdd(pump->loop, &pump->file, EPOLLOUT | EPOLLET) < 0)
         pump->file.ready = NULL;
@@ -692,6 +716,7 @@ static void
 setLog(pumpProcess *pump, int fd)
 {
     vmcFdClose(&pump->log);
+    pump->logNote.done = 0;
     pump->log = fd;
 }
 
@@ -777,7 +802,7 @@ int
 vmcPumpMain(void)
 {
     pumpProcess pump = { .mailbox.fd = VMC_CHILD_MAILBOX, .mailbox.ready = mailboxReady,
-                         .log = -1, .file.fd = -1 };
+                         .log = -1, .file.fd = -1, .fileNote.uncounted = true };
     vmcIpcMessage ready = { .type = VMC_IPC_CHILD_READY };
 
     pump.mailbox.opaque = &pump;
