@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include <glib/gstdio.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,98 @@ testConnect(const char *dir)
     close(host);
     g_assert_true(vmcLinkWaitText(conn, "downlate"));
     g_assert_true(vmcLinkWaitEnd(conn));
+    close(listener);
+}
+
+/* Reads up to the end of file. Returns whether nothing can be sent any more either. */
+static bool
+isCutOff(int host)
+{
+    struct pollfd state = { .fd = host, .events = POLLIN };
+    char bytes[4096];
+    gssize n;
+
+    while ((n = read(host, bytes, sizeof(bytes))) > 0)
+        continue;
+    g_assert_cmpint(n, ==, 0);
+    return poll(&state, 1, 0) == 1 && state.revents & POLLHUP;
+}
+
+static void
+endByFin(vmcLinkConn *conn)
+{
+    vmcLinkFin(conn);
+}
+
+static void
+endByReset(vmcLinkConn *conn)
+{
+    vmcLinkReset(conn);
+}
+
+static void
+endWorker(vmcLinkConn *conn)
+{
+    vmcProcessKill(vmcLinkGuestPid(conn->guest, "vmch-worker"), SIGKILL);
+}
+
+static void
+endPump(vmcLinkConn *conn)
+{
+    vmcProcessKill(vmcLinkGuestPid(conn->guest, "vmch-pump"), SIGKILL);
+}
+
+static void
+endQemu(vmcLinkConn *conn)
+{
+    vmcLinkGuestClose(conn->guest);
+}
+
+/*
+ * A unix socket has no reset. But only where the guest has sent its last byte, and all have
+ * come, the host program may still send at the end of file.
+ */
+static void
+testCutOff(const char *dir)
+{
+    static const struct {
+        const char *name, *log;
+        void (*end)(vmcLinkConn *conn);
+        bool cutOff;
+        int times;
+    } cases[] = {
+        { "FIN", "", endByFin, false, 20 },
+        { "FIN", ",logfile=/dev/null", endByFin, false, 20 },
+        { "RST", "", endByReset, true, 50 },
+        { "RST", ",logfile=/dev/null", endByReset, true, 200 },
+        { "worker killed", "", endWorker, true, 5 },
+        { "worker killed", ",logfile=/dev/null", endWorker, true, 5 },
+        { "pump killed", ",logfile=/dev/null", endPump, true, 1 },
+        { "QEMU ended", "", endQemu, true, 1 },
+        { "QEMU ended", ",logfile=/dev/null", endQemu, true, 1 },
+    };
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    int listener = vmcListen(path);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s%s",
+                                                          path, cases[i].log);
+        int wrong = 0;
+
+        for (int time = 0; time < cases[i].times; time++) {
+            vmcLinkConn *conn = vmcLinkConnect(guest, 600);
+            int host = hostAccept(listener);
+
+            vmcLinkSendText(conn, "bytes");
+            hostHears(host, "bytes");
+            cases[i].end(conn);
+            wrong += isCutOff(host) != cases[i].cutOff;
+            close(host);
+        }
+        g_test_message("%s%s: %d of %d wrong", cases[i].name, cases[i].log, wrong,
+                       cases[i].times);
+        g_assert_cmpint(wrong, ==, 0);
+    }
     close(listener);
 }
 
@@ -460,6 +553,7 @@ main(int argc, char **argv)
     static const hostCase cases[] = {
         { "/relay/unix/connect", testConnect },
         { "/relay/unix/host-half-close", testHostHalfClose },
+        { "/relay/unix/cut-off", testCutOff },
         { "/relay/unix/passed-descriptor", testPassedDescriptor },
         { "/relay/unix/listener-restarted", testRestarted },
         { "/relay/unix/backlog-full", testBacklogFull },

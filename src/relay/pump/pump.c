@@ -293,6 +293,20 @@ connFree(pumpConn *conn)
     vmcLoopDefer(pump->loop, conn);
 }
 
+/*
+ * The end of what the worker has sent: the guest's last byte, or, when the socket is closed
+ * both ways, maybe not.
+ */
+static void
+endGuest(pumpConn *conn)
+{
+    struct pollfd state = { .fd = conn->guest.fd, .events = 0 };
+
+    conn->guestEnd = true;
+    if (poll(&state, 1, 0) > 0)
+        conn->guestGone = true;
+}
+
 /* Takes the guest's next bytes into the buffer. Returns whether something came. */
 static bool
 takeFromGuest(pumpConn *conn)
@@ -306,7 +320,7 @@ takeFromGuest(pumpConn *conn)
     if (none)
         return false;
     if (n <= 0) {
-        conn->guestEnd = true;
+        endGuest(conn);
         return true;
     }
     logBytes(conn->owner, scratch, (size_t)n);
@@ -429,11 +443,15 @@ stepDown(pumpConn *conn)
     return true;
 }
 
-/* Passes on the ends of file that are due. */
+/*
+ * Passes on the ends of file that are due. Of a guest that is gone the host side hears by both
+ * ends at once: that is how a unix socket says that a connection was cut off.
+ */
 static void
 passEnds(pumpConn *conn)
 {
-    if (conn->guestEnd && bufferLen(conn->up) == 0 && !conn->shutUp && conn->kind->halfClose) {
+    if (conn->guestEnd && !conn->guestGone && bufferLen(conn->up) == 0 && !conn->shutUp &&
+        conn->kind->halfClose) {
         shutdown(conn->out.fd, SHUT_WR);
         conn->shutUp = true;
     }
