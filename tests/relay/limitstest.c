@@ -236,46 +236,76 @@ testResetKeepsNothing(const char *dir)
     close(inetListener);
 }
 
+/* So many bytes and more from the host program, which the guest takes as they come. */
+static void
+passDown(vmcLinkConn *conn, int host, gsize count)
+{
+    g_autofree char *bytes = g_strnfill(50000, 'x');
+    gint64 end = g_get_monotonic_time() + VMC_PATIENCE * 500;
+    guint32 begin = conn->rcvNxt;
+
+    conn->careless = true;
+    while (conn->rcvNxt - begin < count && g_get_monotonic_time() < end) {
+        send(host, bytes, 50000, MSG_DONTWAIT);
+        vmcLinkTurn(conn->guest, 1);
+    }
+    g_assert_cmpuint(conn->rcvNxt - begin, >=, count);
+}
+
 /* Host programs that have read much, and then read nothing, and guests that do the same. */
 static void
 testBytesOfChannel(const char *dir)
 {
     enum { CONNS = 100, READ = 1 << 19 };
+    static const struct {
+        const char *value;
+        unsigned int buffers;   /* of the relay, on the way there and back */
+    } cases[] = {
+        { "unix:%s/agent", 1 }, { "unix:%s/agent,logfile=/dev/null", 3 },
+        { "tcp:127.0.0.1:%u", 2 }, { "tcp:127.0.0.1:%u,logfile=/dev/null", 4 },
+    };
     g_autofree char *path = g_build_filename(dir, "agent", NULL);
     g_autofree char *bytes = g_strnfill(50000, 'x');
-    static const struct { const char *log; unsigned int buffers; } cases[] = {
-        { "", 1 }, { ",logfile=/dev/null", 3 },
-    };
-    int listener = vmcListen(path), hosts[CONNS];
+    guint16 port;
+    int unixListener = vmcListen(path), inetListener = hostInet(SOCK_STREAM, &port);
+    g_autofree char *number = g_strdup_printf("%u", port);
+    int hosts[CONNS];
     guint64 sum = 0;
 
     for (unsigned int k = 1; k <= CONNS; k++)
         sum += 2 * (guint64)vmcShare(k);
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(vmcLinkGuest) guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:unix:%s%s",
-                                                          path, cases[i].log);
-        guint64 before = relaySockets(guest), now;
+    for (gsize i = 0; i < G_N_ELEMENTS(cases) && !g_test_failed(); i++) {
+        g_autoptr(GString) value = g_string_new(cases[i].value);
+        g_autoptr(vmcLinkGuest) guest = NULL;
+        int listener = g_str_has_prefix(cases[i].value, "unix") ? unixListener : inetListener;
+        guint64 before, now;
 
+        g_string_replace(value, "%s", dir, 0);
+        g_string_replace(value, "%u", number, 0);
+        guest = vmcLinkGuestStart(NULL, RELAY, "--vmchannel 600:%s", value->str);
+        before = relaySockets(guest);
         for (int c = 0; c < CONNS && !g_test_failed(); c++) {
             vmcLinkConn *conn = vmcLinkConnect(guest, 600);
 
             hosts[c] = hostAccept(listener);
             pass(conn, hosts[c], READ);
+            passDown(conn, hosts[c], READ / 2);
             conn->deaf = true;
             while (send(hosts[c], bytes, 50000, MSG_DONTWAIT) > 0)
                 continue;
             fill(conn, bytes, 50000);
         }
         now = relaySockets(guest);
-        g_test_message("unix%s: %d connections; %" G_GUINT64_FORMAT " bytes before, now %"
-                       G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT, cases[i].log, CONNS, before,
-                       now, cases[i].buffers * sum);
+        g_test_message("%s: %d connections; %" G_GUINT64_FORMAT " bytes before, now %"
+                       G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT, value->str, CONNS, before, now,
+                       cases[i].buffers * sum);
         /* A write may go beyond the end of a buffer. */
         g_assert_cmpuint(now - before, <=, cases[i].buffers * (sum + CONNS * 32768));
         for (int c = 0; c < CONNS; c++)
             close(hosts[c]);
     }
-    close(listener);
+    close(unixListener);
+    close(inetListener);
 }
 
 /*
