@@ -76,7 +76,8 @@ vmcEndpointNew(const vmcEndpointConfig *config, const vmcEndpointOps *ops, void 
     ep->payload = g_malloc(VMC_ENDPOINT_FRAME_MAX);
     ep->roundAt = VMC_TIME_NEVER;
     ep->askedAt = ep->knownAt = LONG_AGO;
-    g_queue_init(&ep->dirty);
+    g_queue_init(&ep->turns);
+    vmcTurnsInit(&ep->channelless);
     g_queue_init(&ep->linger);
     g_queue_init(&ep->held);
     return ep;
@@ -127,6 +128,7 @@ vmcEndpointAddChannel(vmcEndpoint *ep, struct in_addr address, uint16_t port, vo
     added->rate = VMC_RATE_BEGIN;
     added->channel = channel;
     added->alone = alone;
+    vmcTurnsInit(&added->turns);
     g_ptr_array_add(ep->channels, added);
     return 0;
 }
@@ -157,10 +159,12 @@ vmcEndpointRemoveChannel(vmcEndpoint *ep, vmcTime now, void *channel)
     for (GList *item = conns; item; item = item->next)
         vmcTcpAbort(ep, item->data);
     for (unsigned int i = ep->channels->len; i > 0; i--) {
-        const vmcEndpointChannel *entry = ep->channels->pdata[i - 1];
+        vmcEndpointChannel *entry = ep->channels->pdata[i - 1];
 
-        if (entry->channel == channel)
-            g_ptr_array_remove_index(ep->channels, i - 1);
+        if (entry->channel != channel)
+            continue;
+        vmcTurnsClear(&ep->turns, &entry->turns);
+        g_ptr_array_remove_index(ep->channels, i - 1);
     }
     vmcEndpointFlush(ep, now);
 }
@@ -382,8 +386,8 @@ void
 vmcEndpointFlush(vmcEndpoint *ep, vmcTime now)
 {
     do {
-        while (!ep->linkFull && ep->dirty.head)
-            vmcTcpOutput(ep, ep->dirty.head->data, now);
+        while (!ep->linkFull && vmcTcpOutput(ep, now))
+            continue;
     } while (vmcPresenceSettle(ep, now));
 }
 

@@ -11,6 +11,7 @@
 #include "endpoint/frame.h"
 #include "endpoint/quota.h"
 #include "endpoint/timer_heap.h"
+#include "endpoint/turns.h"
 
 /* RFC 9293's states, but for the first: there the host side is being opened. */
 typedef enum {
@@ -34,6 +35,7 @@ typedef struct {
     vmcRate rate;               /* of new ones */
     void *channel;              /* the owner's */
     bool alone;                 /* one connection at a time */
+    vmcTurns turns;             /* of its connections, to send */
 } vmcEndpointChannel;
 
 /*
@@ -67,7 +69,7 @@ struct _vmcEndpointConn {
     bool shutDone:1;            /* shut() was called */
     bool finSent:1;             /* finSeq is valid */
     bool recovering:1;          /* until sndUna reaches recover */
-    bool dirty:1;               /* in the endpoint's dirty list */
+    bool dirty:1;               /* waits for its turn to send */
     bool lingering:1;           /* in its linger list */
     bool held:1;                /* in its held list */
     bool askDue:1;              /* a question is to be sent */
@@ -107,7 +109,9 @@ struct _vmcEndpoint {
     GPtrArray *channels;        /* vmcEndpointChannel; few */
     GHashTable *conns;          /* all, lingering ones too, by tuple */
     GPtrArray *timers;
-    GQueue dirty;               /* connections with work for the next flush */
+    GQueue turns;               /* vmcTurns of channels whose connections have something to send */
+    vmcTurns channelless;       /* of connections that have left their channel */
+    uint64_t turnEnd;           /* stats.bytesOut when this turn is over */
     GQueue linger;              /* TIME_WAIT, or a RST is due; oldest first */
     GQueue held;                /* DIALLING: another one is in the way; oldest first */
     unsigned int attached;

@@ -6,9 +6,9 @@
  *
  * Theory of operation. A segment changes its connection at once (vmcTcpInput):
  * bytes go to the host side, acknowledgements consume what was peeked, and what
- * is to be answered becomes a flag. Frames leave at the flush (vmcTcpOutput),
- * so that one ACK stands for a batch; only the ACK of a segment out of order
- * leaves at once, since the guest counts those.
+ * is to be answered becomes a flag. Frames leave at the flush, by turns
+ * (vmcTcpOutput), so that one ACK stands for a batch; only the ACK of a
+ * segment out of order leaves at once, since the guest counts those.
  *
  * To the host: bytes that come in order are written straight from the frame.
  * What the host side refuses waits in a ring that exists only then. The window
@@ -66,20 +66,38 @@ const vmcTcpStateRow vmcTcpStates[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(vmcTcpStates) == VMC_TCP_STATE_LAST);
 
-void
-vmcTcpDue(vmcEndpoint *ep, vmcEndpointConn *conn)
+static vmcTurns *
+turnsOf(vmcEndpoint *ep, const vmcEndpointConn *conn)
+{
+    return conn->channel ? &conn->channel->turns : &ep->channelless;
+}
+
+static void
+waitForTurn(vmcEndpoint *ep, vmcEndpointConn *conn, bool first)
 {
     if (conn->dirty)
         return;
     conn->dirty = true;
-    g_queue_push_tail_link(&ep->dirty, &conn->dirtyLink);
+    vmcTurnsWait(&ep->turns, turnsOf(ep, conn), &conn->dirtyLink, first);
+}
+
+void
+vmcTcpDue(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    waitForTurn(ep, conn, false);
+}
+
+void
+vmcTcpDueAgain(vmcEndpoint *ep, vmcEndpointConn *conn)
+{
+    waitForTurn(ep, conn, true);
 }
 
 void
 vmcTcpNotDue(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
     if (conn->dirty)
-        g_queue_unlink(&ep->dirty, &conn->dirtyLink);
+        vmcTurnsLeave(turnsOf(ep, conn), &conn->dirtyLink);
     conn->dirty = false;
 }
 
@@ -104,13 +122,19 @@ vmcTcpSetState(vmcEndpointConn *conn, vmcTcpState state)
     conn->state = (uint8_t)state;
 }
 
-/* Its place is free. */
+/* Its place is free. What it has still to send, it sends in a turn of its own. */
 static void
-leaveChannel(vmcEndpointConn *conn)
+leaveChannel(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
-    if (conn->channel)
-        conn->channel->conns--;
+    bool due = conn->dirty;
+
+    if (!conn->channel)
+        return;
+    vmcTcpNotDue(ep, conn);
+    conn->channel->conns--;
     conn->channel = NULL;
+    if (due)
+        vmcTcpDue(ep, conn);
 }
 
 void
@@ -121,7 +145,7 @@ vmcTcpDetach(vmcEndpoint *ep, vmcEndpointConn *conn, bool reset)
     conn->attached = conn->askDue = false;
     conn->askAt = VMC_TIME_NEVER;
     ep->attached--;
-    leaveChannel(conn);
+    leaveChannel(ep, conn);
     g_clear_pointer(&conn->buffer, g_free);
     conn->bufferLen = 0;
     ep->ops->close(ep->opaque, conn->host, reset);
@@ -140,7 +164,7 @@ vmcTcpFree(vmcEndpoint *ep, vmcEndpointConn *conn)
 {
     vmcTcpNotDue(ep, conn);
     vmcTcpUnhold(ep, conn);
-    leaveChannel(conn);
+    leaveChannel(ep, conn);
     if (conn->lingering)
         g_queue_unlink(&ep->linger, &conn->lingerLink);
     vmcTcpSetState(conn, VMC_TCP_CLOSED);
@@ -178,9 +202,9 @@ vmcTcpAbort(vmcEndpoint *ep, vmcEndpointConn *conn)
     conn->rtxAt = conn->ackAt = conn->endAt = VMC_TIME_NEVER;
     conn->rstDue = true;
     linger(ep, conn);
-    vmcTcpDue(ep, conn);
     vmcTcpDetach(ep, conn, true);
-    leaveChannel(conn);         /* if it was held */
+    leaveChannel(ep, conn);     /* if it was held */
+    vmcTcpDue(ep, conn);
 }
 
 /* Returns false when @conn is gone. */

@@ -38,8 +38,11 @@ void vmcTcpOpenHeld(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 /* vmcTcpOpened: the host side of a DIALLING connection is there. */
 void vmcTcpOpened(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
 
-/* vmcTcpOutput: sends all that is due on @conn, which may be gone afterwards. */
-void vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now);
+/*
+ * vmcTcpOutput: sends what is due on the connection whose turn it is, or a part of it when
+ * it is much. The connection may be gone afterwards. False: none was due.
+ */
+bool vmcTcpOutput(vmcEndpoint *ep, vmcTime now);
 
 /* vmcTcpTimer: does what is due on @conn, which may be gone afterwards; @unread as there. */
 void vmcTcpTimer(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now, size_t unread);
@@ -61,13 +64,15 @@ size_t vmcTcpSendRoom(const vmcEndpointConn *conn);
 
 /*
  * The life of a connection.
- * vmcTcpDue: it has something to do at the next flush.
+ * vmcTcpDue: it has something to do at the next flush, in its turn. vmcTcpDueAgain: its
+ * turn has begun and goes on then.
  * vmcTcpDetach: close(), once. vmcTcpFree: frees it and tells nobody.
  * vmcTcpDrop: both. vmcTcpAbort: ends it by RST; it is gone once that is sent.
  * vmcTcpUnhold: it waits for no other connection any more.
  * vmcTcpFinish: ends it when both directions are done; false when it is gone.
  */
 void vmcTcpDue(vmcEndpoint *ep, vmcEndpointConn *conn);
+void vmcTcpDueAgain(vmcEndpoint *ep, vmcEndpointConn *conn);
 void vmcTcpNotDue(vmcEndpoint *ep, vmcEndpointConn *conn);
 void vmcTcpDetach(vmcEndpoint *ep, vmcEndpointConn *conn, bool reset);
 void vmcTcpFree(vmcEndpoint *ep, vmcEndpointConn *conn);

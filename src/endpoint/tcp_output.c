@@ -174,6 +174,10 @@ outputData(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
     if (!vmcTcpStates[conn->state].sends)
         return true;
     while (hasMore(conn) && nextRoom(conn) > 0) {
+        if (ep->stats.bytesOut >= ep->turnEnd) {
+            vmcTcpDue(ep, conn);
+            break;
+        }
         if (!sendData(ep, conn, now, conn->sndNxt, nextRoom(conn)))
             break;
     }
@@ -222,8 +226,8 @@ outputAck(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
     return true;
 }
 
-void
-vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
+static void
+outputConn(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
 {
     static bool (*const steps[])(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now) = {
         outputReset, outputSyn, outputResend, outputData, outputProbe, vmcPresenceOutput,
@@ -236,9 +240,22 @@ vmcTcpOutput(vmcEndpoint *ep, vmcEndpointConn *conn, vmcTime now)
             continue;
         /* It is gone, or the link is full and it goes on here later. */
         if (ep->linkFull)
-            vmcTcpDue(ep, conn);
+            vmcTcpDueAgain(ep, conn);
         return;
     }
+}
+
+bool
+vmcTcpOutput(vmcEndpoint *ep, vmcTime now)
+{
+    vmcTurns *turns = vmcTurnsNext(&ep->turns);
+
+    if (!turns)
+        return false;
+    ep->turnEnd = ep->stats.bytesOut + (uint64_t)turns->left;
+    outputConn(ep, turns->waiting.head->data, now);
+    turns->left = (int64_t)(ep->turnEnd - ep->stats.bytesOut);
+    return true;
 }
 
 static void

@@ -9,6 +9,16 @@
 
 const uint8_t rigGuestMac[VMC_MAC_LEN] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 
+static size_t
+heldBytes(const rig *r)
+{
+    size_t sum = 0;
+
+    for (const GList *item = r->frames.head; item; item = item->next)
+        sum += g_bytes_get_size(item->data);
+    return sum;
+}
+
 static bool
 rigSend(void *opaque, const struct iovec *iov, int niov, bool answer)
 {
@@ -16,6 +26,8 @@ rigSend(void *opaque, const struct iovec *iov, int niov, bool answer)
     GByteArray *frame;
 
     if (r->full && (!answer || r->reserve == 0))
+        return false;
+    if (r->capacity > 0 && heldBytes(r) >= r->capacity)
         return false;
     if (r->full)
         r->reserve--;

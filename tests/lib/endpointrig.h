@@ -38,6 +38,7 @@ struct _rig {
     vmcTime now;
     vmcTime next;               /* what vmcEndpointTimer() said */
     GQueue frames;              /* GBytes, as sent */
+    size_t capacity;            /* the link takes nothing while it holds so many; 0: it does */
     bool full;                  /* the link takes nothing, */
     unsigned int reserve;       /* but for so many answers */
     size_t unread;              /* of the last bytes sent, as the endpoint is told */
