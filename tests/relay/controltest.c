@@ -6,14 +6,17 @@
  */
 #include <config.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <json-c/json_tokener.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -309,6 +312,48 @@ childrenOf(pid_t pid)
 }
 
 /* A pty's path is told, bytes go through its pump, and the pump is no more afterwards. */
+/*
+ * A name server that never answers, which only this process and what it starts see: the
+ * client hears so, and the guest's next connection is served.
+ */
+static void
+testNameUnanswered(void)
+{
+    static const char *const values[] = {
+        "601:tcp:vmchannel-test.example:7,server,nowait", "601:udp:vmchannel-test.example:7",
+    };
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53) };
+    int server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    g_autofree char *dir = vmcTempDir();
+    g_autofree char *conf = g_build_filename(dir, "resolv.conf", NULL);
+    char question[512];
+    rig r;
+
+    inet_pton(AF_INET, "127.0.0.9", &address.sin_addr);
+    g_assert_true(g_file_set_contents(conf, "nameserver 127.0.0.9\noptions timeout:30 attempts:5\n",
+                                      -1, NULL));
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount(conf, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0 ||
+        bind(server, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        g_test_skip("cannot have a name server of its own");
+    } else {
+        rigStart(&r, "--vmchannel 600:null");
+        for (gsize i = 0; i < G_N_ELEMENTS(values); i++) {
+            expectError(ask(&r.control, "{\"execute\": \"vmchannel-add\","
+                            " \"arguments\": {\"vmchannel\": \"%s\"}}", values[i]),
+                        "cannot look up 'vmchannel-test.example:7'");
+            g_assert_true(hostIsReadable(server, 0));
+            while (recv(server, question, sizeof(question), MSG_DONTWAIT) > 0)
+                continue;
+            g_assert_true(vmcLinkConnect(r.guest, 600)->connected);
+        }
+        rigStop(&r);
+        umount2("/etc/resolv.conf", MNT_DETACH);
+    }
+    close(server);
+    vmcTempDirRemove(dir);
+}
+
 static void
 testPty(void)
 {
@@ -922,6 +967,7 @@ main(int argc, char **argv)
     g_test_set_nonfatal_assertions();
     g_test_add_func("/control/add-and-remove", testAddAndRemove);
     g_test_add_func("/control/add-refused", testAddRefused);
+    g_test_add_func("/control/name-unanswered", testNameUnanswered);
     g_test_add_func("/control/pty", testPty);
     g_test_add_func("/control/cycles", testCycles);
     g_test_add_func("/control/many", testMany);

@@ -92,10 +92,9 @@ number(vmcChannels *channels, vmcBrokerChannel *channel)
     return true;
 }
 
-vmcBrokerChannel *
-vmcChannelsAdd(vmcChannels *channels, const vmcChannel *def, const int keep[2])
+static vmcBrokerChannel *
+add(vmcChannels *channels, const vmcChannel *def, const vmcSourceStart *start)
 {
-    const vmcSourceStart start = { channels->guestName, { keep[0], keep[1] } };
     vmcSource *source;
     vmcBrokerChannel *channel;
 
@@ -105,7 +104,7 @@ vmcChannelsAdd(vmcChannels *channels, const vmcChannel *def, const int keep[2])
                        def->address, def->port);
         return NULL;
     }
-    source = vmcSourceNew(channels->loop, def, &start);
+    source = vmcSourceNew(channels->loop, def, start);
     if (!source)
         return NULL;
     channel = g_new0(vmcBrokerChannel, 1);
@@ -116,6 +115,14 @@ vmcChannelsAdd(vmcChannels *channels, const vmcChannel *def, const int keep[2])
     vmcSourceFree(source);
     g_free(channel);
     return NULL;
+}
+
+vmcBrokerChannel *
+vmcChannelsAdd(vmcChannels *channels, const vmcChannel *def, const int keep[2])
+{
+    const vmcSourceStart start = { channels->guestName, { keep[0], keep[1] }, false };
+
+    return add(channels, def, &start);
 }
 
 /* qemu-vmchannel has checked these for channels given at start. */
@@ -143,11 +150,11 @@ checkLive(const vmcChannels *channels, const vmcChannel *def)
 vmcBrokerChannel *
 vmcChannelsAddLive(vmcChannels *channels, vmcChannel *def)
 {
-    static const int none[2] = { -1, -1 };
+    const vmcSourceStart start = { channels->guestName, { -1, -1 }, true };
     vmcBrokerChannel *channel = NULL;
 
     if (checkLive(channels, def) == 0)
-        channel = vmcChannelsAdd(channels, def, none);
+        channel = add(channels, def, &start);
     if (channel)
         channel->own = def;
     else

@@ -13,6 +13,32 @@
 
 #define ADDRESSES_MAX 16
 
+/* How long a running guest's other new connections wait for a name, in microseconds. */
+#define LOOK_UP_TIME (5 * G_TIME_SPAN_SECOND)
+
+/* A name that a thread looks up. Who asked for it may have gone on before it is over. */
+typedef struct {
+    char *host, *service;
+    int type, flags;
+    GMutex lock;                /* of what follows */
+    GCond ended;
+    bool over;
+    int error;
+    GArray *addresses;          /* or NULL */
+} nameTask;
+
+static void
+taskClear(void *opaque)
+{
+    nameTask *task = opaque;
+
+    g_free(task->host);
+    g_free(task->service);
+    g_clear_pointer(&task->addresses, g_array_unref);
+    g_mutex_clear(&task->lock);
+    g_cond_clear(&task->ended);
+}
+
 GArray *
 vmcInetLookUp(const char *host, const char *service, int type, int flags, int *error)
 {
@@ -33,6 +59,67 @@ vmcInetLookUp(const char *host, const char *service, int type, int flags, int *e
     }
     freeaddrinfo(found);
     return addresses;
+}
+
+/* In the thread. */
+static void *
+lookUpName(void *opaque)
+{
+    nameTask *task = opaque;
+    int error;
+    GArray *addresses = vmcInetLookUp(task->host, task->service, task->type, task->flags, &error);
+
+    g_mutex_lock(&task->lock);
+    task->addresses = addresses;
+    task->error = error;
+    task->over = true;
+    g_cond_signal(&task->ended);
+    g_mutex_unlock(&task->lock);
+    g_atomic_rc_box_release_full(task, taskClear);
+    return NULL;
+}
+
+/* A name server that does not answer is waited for by a thread, which nobody stops. */
+static GArray *
+lookUpSoon(const char *host, const char *service, int type, int flags, int *error)
+{
+    int64_t end = g_get_monotonic_time() + LOOK_UP_TIME;
+    nameTask *task = g_atomic_rc_box_new0(nameTask);
+    GArray *addresses;
+    GThread *thread;
+
+    g_mutex_init(&task->lock);
+    g_cond_init(&task->ended);
+    task->host = g_strdup(host);
+    task->service = g_strdup(service);
+    task->type = type;
+    task->flags = flags;
+    task->error = EAI_AGAIN;
+    thread = g_thread_try_new("name", lookUpName, g_atomic_rc_box_acquire(task), NULL);
+    if (thread)
+        g_thread_unref(thread);
+    else
+        g_atomic_rc_box_release_full(task, taskClear);
+    g_mutex_lock(&task->lock);
+    while (thread && !task->over && g_cond_wait_until(&task->ended, &task->lock, end))
+        continue;
+    addresses = g_steal_pointer(&task->addresses);
+    *error = task->error;
+    g_mutex_unlock(&task->lock);
+    g_atomic_rc_box_release_full(task, taskClear);
+    return addresses;
+}
+
+GArray *
+vmcInetLookUpFor(const vmcSource *source, const char *host, const char *service, int type,
+                 int flags, int *error)
+{
+    GArray *addresses = vmcInetLookUp(host, service, type, flags | AI_NUMERICHOST, error);
+
+    if (addresses || *error != EAI_NONAME)
+        return addresses;
+    return source->start->live ? lookUpSoon(host, service, type, flags, error)
+                               : vmcInetLookUp(host, service, type, flags, error);
 }
 
 int

@@ -19,6 +19,13 @@ typedef struct {
  */
 GArray *vmcInetLookUp(const char *host, const char *service, int type, int flags, int *error);
 
+/*
+ * vmcInetLookUpFor: the same for a @source that gets ready: while the guest runs, no name is
+ * waited for longer than some seconds. Then *@error is EAI_AGAIN.
+ */
+GArray *vmcInetLookUpFor(const vmcSource *source, const char *host, const char *service, int type,
+                         int flags, int *error);
+
 /* vmcInetConnect: begins to connect @fd; as connect(2). */
 int vmcInetConnect(int fd, const vmcInetAddress *address);
 

@@ -32,6 +32,7 @@ typedef enum {
 typedef struct {
     const char *guestName;      /* tells generated paths apart */
     int stdio[2];               /* standard input and output as they were given to us */
+    bool live;                  /* the guest runs: others wait meanwhile, and not for long */
 } vmcSourceStart;
 
 /*

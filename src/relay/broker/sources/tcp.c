@@ -266,7 +266,8 @@ prepareBind(vmcSource *source)
 
     speakTelnet(source, VMC_PUMP_TELNET_SERVER);
     vmcInetName(source, def->host, def->service);
-    addresses = vmcInetLookUp(def->host, def->service, SOCK_STREAM, AI_PASSIVE, &error);
+    addresses = vmcInetLookUpFor(source, def->host, def->service, SOCK_STREAM, AI_PASSIVE,
+                                 &error);
     if (!addresses) {
         vmcInetReport(source, error);
         return -1;

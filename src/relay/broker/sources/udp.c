@@ -18,8 +18,8 @@ prepare(vmcSource *source)
     int error = 0;
 
     vmcInetName(source, def->host, def->service);
-    remote = vmcInetLookUp(def->host ? def->host : "localhost", def->service, SOCK_DGRAM, 0,
-                           &error);
+    remote = vmcInetLookUpFor(source, def->host ? def->host : "localhost", def->service,
+                              SOCK_DGRAM, 0, &error);
     if (!remote) {
         vmcInetReport(source, error);
         return -1;
@@ -27,9 +27,9 @@ prepare(vmcSource *source)
     /* The relay's own address is of the same family. */
     to = &g_array_index(remote, vmcInetAddress, 0);
     any = to->address.ss_family == AF_INET6 ? "::" : "0.0.0.0";
-    local = vmcInetLookUp(def->bindHost ? def->bindHost : any,
-                          def->bindService ? def->bindService : "0", SOCK_DGRAM, AI_PASSIVE,
-                          &error);
+    local = vmcInetLookUpFor(source, def->bindHost ? def->bindHost : any,
+                             def->bindService ? def->bindService : "0", SOCK_DGRAM, AI_PASSIVE,
+                             &error);
     if (!local) {
         vmcInetReport(source, error);
         return -1;
