@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/domain_chr.h"
 #include "control/client.h"
+#include "tests/lib/chrside.h"
 #include "tests/lib/guest/pattern.h"
 #include "tests/lib/hostpeer.h"
 #include "tests/lib/hostsocket.h"
@@ -620,18 +620,6 @@ testSide(gconstpointer side)
         runCombination(side, does);
 }
 
-static bool
-hasMode(vmcChrType type, vmcChrMode mode)
-{
-    bool says = false;
-    size_t n;
-    const vmcChrField *fields = vmcChrTypeFields(type, &n);
-
-    for (size_t i = 0; i < n; i++)
-        says = says || fields[i].kind == VMC_CHR_FIELD_MODE;
-    return says == (mode != VMC_CHR_MODE_DEFAULT);
-}
-
 /* A type that a channel may have is in the matrix. */
 static void
 testComplete(void)
@@ -642,7 +630,7 @@ testComplete(void)
 
             for (gsize i = 0; i < G_N_ELEMENTS(sides); i++)
                 found = found || ((int)sides[i].type == type && (int)sides[i].mode == mode);
-            if (vmcChrTypeIsChannel(type) && hasMode(type, mode) && !found) {
+            if (chrSideIs(type, mode) && !found) {
                 g_test_message("type '%s' is not in this test's table",
                                vmcChrTypeToString(type));
                 g_test_fail();

@@ -2,21 +2,8 @@
 /* Each type that a channel may have can be opened by the relay, and no other. */
 #include <config.h>
 
-#include "conf/domain_chr.h"
 #include "relay/broker/sources/drivers.h"
-
-/* The modes that a source of @type has after post-parse. */
-static bool
-hasMode(vmcChrType type, vmcChrMode mode)
-{
-    bool says = false;
-    size_t n;
-    const vmcChrField *fields = vmcChrTypeFields(type, &n);
-
-    for (size_t i = 0; i < n; i++)
-        says = says || fields[i].kind == VMC_CHR_FIELD_MODE;
-    return says == (mode != VMC_CHR_MODE_DEFAULT);
-}
+#include "tests/lib/chrside.h"
 
 static void
 testEachTypeHasDriver(void)
@@ -24,7 +11,7 @@ testEachTypeHasDriver(void)
     for (int type = 0; type < VMC_CHR_TYPE_LAST; type++) {
         for (int mode = 0; mode < VMC_CHR_MODE_LAST; mode++) {
             const vmcSourceDriver *driver = vmcSourceDriverFind(type, mode);
-            bool wanted = vmcChrTypeIsChannel(type) && hasMode(type, mode);
+            bool wanted = chrSideIs(type, mode);
 
             if ((driver != NULL) != wanted)
                 g_error("type '%s', mode '%s': %s", vmcChrTypeToString(type),
