@@ -251,6 +251,7 @@ static const struct {
     { { .source = { .type = VMC_CHR_TYPE_NULL }, .port = 0 },
       "XML error: invalid 'port' attribute '0' in <target> of <vmchannel>: "
       "expected a number from 1 to 65535" },
+    { { .source = { .type = VMC_CHR_TYPE_NULL }, .port = 65535 }, NULL },
     { { .source = { .type = VMC_CHR_TYPE_NULL }, .port = 65536 },
       "XML error: invalid 'port' attribute '65536' in <target> of <vmchannel>: "
       "expected a number from 1 to 65535" },

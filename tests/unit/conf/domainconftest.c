@@ -141,6 +141,54 @@ testChannels(void)
     }
 }
 
+/* What people's guestfwd channels have that asks for nothing, and so is left out. */
+static void
+testIdle(void)
+{
+    static const struct {
+        const char *type;
+        const char *source;
+        const char *left;       /* NULL: it asks for something, and is refused */
+    } cases[] = {
+        { "unix", "<source mode='connect' path='/p'><reconnect enabled='no'/></source>",
+          "  <source mode='connect' path='/p'/>\n" },
+        { "unix", "<source mode='connect' path='/p'><reconnect enabled='yes' timeout='1'/></source>",
+          NULL },
+        { "unix", "<source mode='connect' path='/p'><seclabel model='dac' relabel='no'/></source>",
+          "  <source mode='connect' path='/p'/>\n" },
+        { "unix", "<source mode='connect' path='/p'><seclabel relabel='yes'/></source>", NULL },
+        { "unix", "<source mode='connect' path='/p'/><protocol type='raw'/>",
+          "  <source mode='connect' path='/p'/>\n" },
+        { "tcp", "<source mode='connect' host='h' service='1' tls='no'/>",
+          "  <source mode='connect' host='h' service='1'/>\n  <protocol type='raw'/>\n" },
+        { "tcp", "<source mode='connect' host='h' service='1' tls='yes'/>", NULL },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *xml = g_strdup_printf(
+            "<channel type='%s'>%s<target type='guestfwd' address='10.0.2.4' port='1'/></channel>",
+            cases[i].type, cases[i].source);
+        g_autofree char *left = g_strdup_printf(
+            "<channel type='%s'>\n%s  <target type='guestfwd' address='10.0.2.4' port='1'/>\n"
+            "</channel>", cases[i].type, cases[i].left);
+        g_autoptr(xmlDoc) doc = NULL;
+        g_autoptr(vmcChrDef) def = vmcChrDefParse(rootOf(xml, &doc));
+        g_autoptr(vmcChannel) channel = vmcChannelFromChrDef(def);
+        g_autoptr(vmcChrDef) back = NULL;
+        g_autofree char *formatted = NULL;
+        bool accepted = channel && vmcChannelValidate(channel) == 0;
+
+        g_test_message("%s", xml);
+        g_assert_cmpint(accepted, ==, cases[i].left != NULL);
+        vmcErrorReset();
+        if (!accepted)
+            continue;
+        back = vmcChrDefFromChannel(channel);
+        formatted = vmcChrDefFormat(back, "", false);
+        g_assert_cmpstr(formatted, ==, left);
+    }
+}
+
 static const struct {
     const char *xml;
     const char *error;
@@ -238,6 +286,11 @@ static const struct {
       "<target port='2'/></vmchannel>",
       "XML error: <vmchannel> 10.0.2.4:1 and <vmchannel> 10.0.2.4:2 both bind "
       "udp address '' port '9'" },
+    { "<vmchannel type='null'><target port='1'/><alias name='ua-a'/></vmchannel>"
+      "<vmchannel type='null'><target port='2'/><alias name='ua-a'/></vmchannel>",
+      "XML error: <vmchannel> 10.0.2.4:1 and <vmchannel> 10.0.2.4:2 both have alias 'ua-a'" },
+    { "<vmchannel type='null'><target port='1'/><alias name='channel0'/></vmchannel>"
+      "<vmchannel type='null'><target port='2'/><alias name='channel0'/></vmchannel>", NULL },
     { "<vmchannel type='null'><target port='3'/></vmchannel>"
       "<serial type='unix'><source mode='bind' path='/p'/></serial>"
       "<serial type='unix'><source mode='bind' path='/p'/></serial>", NULL },
@@ -364,6 +417,30 @@ testHostile(void)
     vmcErrorReset();
 }
 
+/* An element is what its name and its namespace say, and a text is none. */
+static void
+testNamespaces(void)
+{
+    g_autoptr(xmlDoc) doc = NULL;
+    xmlNodePtr root = rootOf("<a>text<b/><x:b xmlns:x='urn:x'/></a>", &doc);
+    xmlNodePtr text = root->children;
+    xmlNodePtr plain = vmcXmlFirst(root);
+    xmlNodePtr other = vmcXmlNext(plain);
+
+    g_assert_true(text != plain);
+    g_assert_true(vmcXmlIs(plain, "b"));
+    g_assert_false(vmcXmlIs(plain, "c"));
+    g_assert_false(vmcXmlIsNs(plain, "urn:x", "b"));
+    g_assert_true(vmcXmlIsNs(other, "urn:x", "b"));
+    g_assert_false(vmcXmlIsNs(other, "urn:y", "b"));
+    g_assert_false(vmcXmlIsNs(other, "urn:x", "c"));
+    g_assert_false(vmcXmlIs(other, "b"));
+    g_assert_false(vmcXmlIs(text, "text"));
+    g_assert_true(vmcXmlChild(root, "b") == plain);
+    g_assert_null(vmcXmlChild(root, "c"));
+    g_assert_null(vmcXmlNext(other));
+}
+
 static void
 testEscape(void)
 {
@@ -383,10 +460,12 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/conf/domain/devices", testDevices);
     g_test_add_func("/conf/domain/channels", testChannels);
+    g_test_add_func("/conf/domain/idle", testIdle);
     g_test_add_func("/conf/domain/refusals", testRefusals);
     g_test_add_func("/conf/domain/cross-device", testDomains);
     g_test_add_func("/conf/domain/hypervisor", testHypervisor);
     g_test_add_func("/conf/xml/hostile", testHostile);
+    g_test_add_func("/conf/xml/namespaces", testNamespaces);
     g_test_add_func("/conf/xml/escape", testEscape);
     return g_test_run();
 }

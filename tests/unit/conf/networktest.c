@@ -84,6 +84,105 @@ testMeetsUser(void)
     }
 }
 
+/* The user-mode networks of a domain, of which the first that is NULL ends the list. */
+static GArray *
+userNets(const char *const *networks)
+{
+    GArray *nets = g_array_new(FALSE, FALSE, sizeof(vmcNetwork));
+
+    for (; *networks; networks++) {
+        g_auto(GStrv) parts = g_strsplit(*networks, "/", 2);
+        vmcNetwork net = vmcNetworkUser(parts[0], parts[1]);
+
+        g_array_append_val(nets, net);
+    }
+    return nets;
+}
+
+static void
+testInTheWay(void)
+{
+    static const struct {
+        const char *networks[3];
+        const char *network;
+        const char *found;      /* NULL: nothing is in the way */
+    } cases[] = {
+        { { NULL }, "10.0.2.5/29", NULL },
+        { { "10.0.2.0/24" }, "10.0.2.5/29", "10.0.2.0/24" },
+        { { "192.168.1.0/24", "10.0.2.0/24" }, "10.0.2.5/29", "10.0.2.0/24" },
+        { { "192.168.1.0/24", "172.16.0.0/16" }, "10.0.2.5/29", NULL },
+        { { "10.0.2.0/24" }, "10.0.2.5/31", NULL },         /* two addresses in a wider one */
+        { { "10.0.2.4/31" }, "10.0.2.5/31", "10.0.2.4/31" },
+        { { "10.0.2.4/32" }, "10.0.2.5/29", "10.0.2.4/32" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GArray) nets = userNets(cases[i].networks);
+        g_autofree char *found = NULL;
+        const vmcNetwork *other;
+        vmcNetwork network;
+
+        g_test_message("%s", cases[i].network);
+        g_assert_true(vmcNetworkFromString(cases[i].network, &network));
+        other = vmcNetworkInTheWay(nets, &network);
+        found = other ? vmcNetworkWhole(other) : NULL;
+        g_assert_cmpstr(found, ==, cases[i].found);
+    }
+}
+
+static void
+testAnyMeetsUser(void)
+{
+    static const struct {
+        const char *networks[3];
+        bool meets;
+    } cases[] = {
+        { { NULL }, false }, { { "192.168.1.0/24" }, false },
+        { { "192.168.1.0/24", "10.0.2.0/24" }, true },
+        { { "10.0.2.0/24", "192.168.1.0/24" }, true },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GArray) nets = userNets(cases[i].networks);
+
+        g_assert_cmpint(vmcNetworkAnyMeetsUser(nets), ==, cases[i].meets);
+    }
+}
+
+/* Two addresses beside user-mode networks: none of a host's there, no broadcast. */
+static void
+testPair(void)
+{
+    static const struct {
+        const char *address;
+        const char *networks[3];
+        const char *pair;       /* NULL: none */
+    } cases[] = {
+        { "192.0.2.42", { NULL }, "192.0.2.43/31" },
+        { "192.0.2.43", { "10.0.2.0/24" }, "192.0.2.42/31" },
+        { "10.0.2.100", { "10.0.2.0/24" }, "10.0.2.101/31" },
+        { "10.0.2.1", { "10.0.2.0/24" }, NULL },        /* 10.0.2.0 is the network's */
+        { "10.0.2.15", { "10.0.2.0/24" }, NULL },       /* the guest's on that network */
+        { "10.0.2.254", { "10.0.2.0/24" }, NULL },      /* 10.0.2.255 is the broadcast */
+        { "10.0.2.255", { "10.0.2.0/24" }, NULL },
+        { "10.0.2.253", { "10.0.2.0/24" }, "10.0.2.252/31" },
+        { "10.0.2.31", { "10.0.2.0/24" }, NULL },       /* a host that QEMU may say there */
+        { "10.0.2.32", { "10.0.2.0/24" }, "10.0.2.33/31" },
+        { "10.0.3.0", { "10.0.2.0/24" }, "10.0.3.1/31" },
+        { "10.0.1.255", { "10.0.2.0/24" }, "10.0.1.254/31" },
+        { "10.0.3.1", { "10.0.2.0/24", "10.0.3.0/24" }, NULL },
+        { "localhost", { NULL }, NULL },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GArray) nets = userNets(cases[i].networks);
+        g_autofree char *pair = vmcNetworkPair(cases[i].address, nets);
+
+        g_test_message("%s", cases[i].address);
+        g_assert_cmpstr(pair, ==, cases[i].pair);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -91,5 +190,8 @@ main(int argc, char **argv)
     g_test_add_func("/conf/network/read", testRead);
     g_test_add_func("/conf/network/has", testHas);
     g_test_add_func("/conf/network/meets-user", testMeetsUser);
+    g_test_add_func("/conf/network/in-the-way", testInTheWay);
+    g_test_add_func("/conf/network/any-meets-user", testAnyMeetsUser);
+    g_test_add_func("/conf/network/pair", testPair);
     return g_test_run();
 }
