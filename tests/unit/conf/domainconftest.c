@@ -152,8 +152,7 @@ testIdle(void)
     } cases[] = {
         { "unix", "<source mode='connect' path='/p'><reconnect enabled='no'/></source>",
           "  <source mode='connect' path='/p'/>\n" },
-        { "unix", "<source mode='connect' path='/p'><reconnect enabled='yes' timeout='1'/></source>",
-          NULL },
+        { "unix", "<source mode='connect' path='/p'><reconnect enabled='yes'/></source>", NULL },
         { "unix", "<source mode='connect' path='/p'><seclabel model='dac' relabel='no'/></source>",
           "  <source mode='connect' path='/p'/>\n" },
         { "unix", "<source mode='connect' path='/p'><seclabel relabel='yes'/></source>", NULL },

@@ -31,6 +31,8 @@ typedef struct {
 
 static const argvCase cases[] = {
     { "nothing-of-ours", "-m 256 -net channel.img -nic user", NULL, NULL, NULL },
+    { "nothing-at-all", "", NULL, "QEMU", NULL },
+    { "net-without-its-value", "-m 256 -net", NULL, NULL, NULL },
     { "value-is-no-option", "-append -vmchannel -name 600:null", NULL, NULL, NULL },
     { "option-without-value", "-nodefaults -perfmap -jitdump -vmchannel 600:null", NULL,
       "QEMU -nodefaults -perfmap -jitdump " OWN_NIC("52:54:00:76:6d:63"),
@@ -70,6 +72,9 @@ static const argvCase cases[] = {
       "[drive \"d\"]\n  file = \"[netdev]\"\n",
       "QEMU -readconfig f -net nic -net user " OWN_NIC("52:54:00:76:6d:63"),
       RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "readconfig-unreadable", "-readconfig f -vmchannel 600:null", NULL,
+      "QEMU -readconfig f -net nic -net user " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
     { "readconfig-machine", "-readconfig f -vmchannel 600:null",
       "[machine]\n\ttype = \"microvm\"\n", "QEMU -readconfig f " NETDEV
       " -device virtio-net-device,netdev=hostua-vmchannel,id=ua-vmchannel,mac=52:54:00:76:6d:63,"
@@ -102,6 +107,34 @@ static const argvCase cases[] = {
       RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
     { "user-network-has-what-is-no-address", "-nic user,dns=a,guestfwd=x -vmchannel 600:null",
       NULL, "QEMU -nic user,dns=a,guestfwd=x " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "user-network-has-host-beside-ours", "-nic user,host=10.0.2.3 -vmchannel 600:null", NULL,
+      "QEMU -nic user,host=10.0.2.3 " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "user-network-has-smb-beside-ours",
+      "-nic user,smb=/srv,smbserver=10.0.2.3 -vmchannel 600:null", NULL,
+      "QEMU -nic user,smb=/srv,smbserver=10.0.2.3 " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "user-network-has-guestfwd-beside-ours",
+      "-nic user,guestfwd=tcp:10.0.2.3:1-cmd:x,guestfwd= -vmchannel 600:null", NULL,
+      "QEMU -nic user,guestfwd=tcp:10.0.2.3:1-cmd:x,guestfwd= " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "user-network-leases-up-to-ours",
+      "-nic user,net=10.0.0.0/16,dhcpstart=10.0.1.244 -vmchannel 600:null", NULL,
+      "QEMU -nic user,net=10.0.0.0/16,dhcpstart=10.0.1.244 " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "user-network-leases-behind-ours", "-nic user,dhcpstart=10.0.2.6 -vmchannel 600:null", NULL,
+      "QEMU -nic user,dhcpstart=10.0.2.6 " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "passt-beside-ours",
+      "-netdev passt,id=n,address=10.0.2.3,netmask=24,gateway=10.0.2.6 -vmchannel 600:null", NULL,
+      "QEMU -netdev passt,id=n,address=10.0.2.3,netmask=24,gateway=10.0.2.6 " OWN_NIC(MAC),
+      RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
+    { "user-network-has-what-is-no-guestfwd",
+      "-netdev {\"type\":\"user\",\"id\":\"n\",\"guestfwd\":\"tcp:10.0.2.4:1\"} "
+      "-vmchannel 600:null", NULL,
+      "QEMU -netdev {\"type\":\"user\",\"id\":\"n\",\"guestfwd\":\"tcp:10.0.2.4:1\"} "
+      OWN_NIC(MAC),
       RELAY("10.0.2.5/31", "65520") " --vmchannel 600:null" },
     { "user-network-has-smb-and-channels-their-own",
       "-nic user,smb=/srv -vmchannel network=192.168.77.5/28 -vmchannel 192.168.77.1:600:null",
@@ -182,6 +215,8 @@ static const struct {
       "invalid argument: option '-vmchannel' needs a value: [ADDRESS:]PORT:CHARDEV" },
     { "-vmchannel 600:null -vmchannel 10.0.2.4:600:unix:/p",
       "unsupported configuration: two vmchannels have the address '10.0.2.4' and the port '600'" },
+    { "-vmchannel 600:null -vmchannel 601:null -vmchannel 602:null -vmchannel 601:pty",
+      "unsupported configuration: two vmchannels have the address '10.0.2.4' and the port '601'" },
     { "-vmchannel 10.0.2.5:600:null",
       "unsupported configuration: vmchannel address '10.0.2.5' of port 600: accepted is "
       "10.0.2.4, beside a user-mode network" },
@@ -232,6 +267,50 @@ static const struct {
     { "-netdev socket,id=hostua-vmchannel -netdev socket,id=hostua-vmchannel",
       "unsupported configuration: -netdev id 'hostua-vmchannel' is given twice" },
 };
+
+/*
+ * The hosts that a user-mode network has when nothing is said of them: QEMU's manual,
+ * invocation, -netdev user. The channels' network is of these two addresses.
+ */
+static void
+testUserHosts(void)
+{
+    static const struct {
+        const char *args;
+        const char *guest;
+        const char *channel;
+        const char *has;        /* NULL: both addresses are free */
+    } hosts[] = {
+        { "-nic user,dns=10.0.2.9", "10.0.2.2", "10.0.2.3",
+          "host of -nic 'user,dns=10.0.2.9' has 10.0.2.2" },
+        { "-nic user,host=10.0.2.9", "10.0.2.2", "10.0.2.3",
+          "dns of -nic 'user,host=10.0.2.9' has 10.0.2.3" },
+        { "-nic user", "10.0.2.12", "10.0.2.13", NULL },
+        { "-nic user", "10.0.2.14", "10.0.2.15", "dhcpstart of -nic 'user' has 10.0.2.15" },
+        { "-nic user", "10.0.2.30", "10.0.2.31", "dhcpstart of -nic 'user' has 10.0.2.30" },
+        { "-nic user", "10.0.2.32", "10.0.2.33", NULL },
+        { "-nic user,net=10.9.0.0/16", "10.9.0.14", "10.9.0.15", NULL },
+        { "-nic user,net=10.9.0.0/16", "10.9.2.14", "10.9.2.15",
+          "dhcpstart of -nic 'user,net=10.9.0.0/16' has 10.9.2.15" },
+    };
+    const char *none[] = { NULL };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(hosts); i++) {
+        g_autofree char *line = g_strdup_printf("%s -vmchannel network=%s/31 "
+                                                "-vmchannel %s:600:null", hosts[i].args,
+                                                hosts[i].guest, hosts[i].channel);
+        g_auto(GStrv) args = g_strsplit(line, " ", -1);
+        g_autoptr(vmcQemuArgv) plan = vmcQemuArgvParse((const char *const *)args, none);
+        g_autofree char *begin = g_strdup_printf("unsupported configuration: %s,",
+                                                 hosts[i].has ? hosts[i].has : "");
+        bool settled = vmcQemuArgvSettle(plan, true) == 0;
+
+        g_test_message("%s: %s", line, vmcErrorLast()->message);
+        g_assert_cmpint(settled, ==, !hosts[i].has);
+        g_assert_true(settled || g_str_has_prefix(vmcErrorLast()->message, begin));
+        vmcErrorReset();
+    }
+}
 
 static void
 testErrors(void)
@@ -339,6 +418,7 @@ main(int argc, char **argv)
     g_test_add_func("/qemu/argv/readconfigs", testReadconfigs);
     g_test_add_func("/qemu/argv/errors", testErrors);
     g_test_add_func("/qemu/argv/too-many", testTooMany);
+    g_test_add_func("/qemu/argv/user-hosts", testUserHosts);
     g_test_add_func("/qemu/argv/without-user-network", testWithoutUserNet);
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = g_strconcat("/qemu/argv/", cases[i].name, NULL);

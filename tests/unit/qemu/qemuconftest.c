@@ -117,6 +117,11 @@ static const struct {
       "'logappend' or 'element'" },
     { "600:null,server", "unknown key 'server': expected 'id', 'logfile', 'logappend' or "
       "'element'" },
+    { "600:/dev/ttyS0,server", "unknown key 'server': expected 'id', 'logfile', 'logappend' or "
+      "'element'" },
+    { "600:/dev/ttyS0,append=on", "unknown key 'append': expected 'id', 'logfile', 'logappend' or "
+      "'element'" },
+    { "600:unix:/p,server=", "'server=': expected 'on' or 'off'" },
     { "600:null,id=agent", "'id=agent': expected 'ua-' and letters, digits, '-' or '_'" },
     { "600:null,id", "'id' needs a value" },
     { "600:null,logfile=", "'logfile' needs a value" },
