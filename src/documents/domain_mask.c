@@ -11,9 +11,6 @@
 
 #define VMC_FROM_THIS VIR_FROM_QEMU
 
-/* Elements inside elements; libvirt's own documents have six. */
-#define DEPTH_MAX 32
-
 /*
  * An element, in a parent, that may be seen with these attributes, and with
  * its text where a # is among them. A parent of "*" is any device.
@@ -177,24 +174,23 @@ maskAttributes(xmlNodePtr element, const char *attributes)
     }
 }
 
-static void mask(xmlNodePtr element, const char *attributes, int depth);
+static void mask(xmlNodePtr element, const char *attributes);
 
 /* Masks an element, or takes it out; takes out all that is no text either. */
 static void
-maskChild(xmlNodePtr child, bool text, int depth)
+maskChild(xmlNodePtr child, bool text)
 {
-    const visibleElement *row =
-        child->type == XML_ELEMENT_NODE && depth < DEPTH_MAX ? findRow(child) : NULL;
+    const visibleElement *row = child->type == XML_ELEMENT_NODE ? findRow(child) : NULL;
     bool isText = child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE;
 
     if (row)
-        mask(child, row->attributes, depth + 1);
+        mask(child, row->attributes);
     else if (!isText || !text)
         vmcXmlRemove(child);
 }
 
 static void
-mask(xmlNodePtr element, const char *attributes, int depth)
+mask(xmlNodePtr element, const char *attributes)
 {
     bool text = hasWord(attributes, "#");
     xmlNodePtr next;
@@ -202,7 +198,7 @@ mask(xmlNodePtr element, const char *attributes, int depth)
     maskAttributes(element, attributes);
     for (xmlNodePtr child = element->children; child; child = next) {
         next = child->next;
-        maskChild(child, text, depth);
+        maskChild(child, text);
     }
     xmlFreeNsList(element->nsDef);
     element->nsDef = NULL;
@@ -221,7 +217,7 @@ vmcDomainMask(const char *xml)
         vmcReportError(VIR_ERR_XML_ERROR, "%s", "the document is no <domain>");
         return NULL;
     }
-    mask(root, "type id", 0);
+    mask(root, "type id");
     out = g_string_new(NULL);
     vmcXmlFormat(out, root, "", false);
     g_string_append_c(out, '\n');
