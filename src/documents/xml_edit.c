@@ -31,7 +31,6 @@ typedef struct {
     size_t begin;
     size_t end;
     char *text;
-    guint order;                /* of two at one place, the earlier made comes first */
     bool isElement;             /* a whole one, which is inserted */
 } byteEdit;
 
@@ -240,7 +239,7 @@ spanOf(xmlNodePtr element)
 static void
 replace(vmcXmlEdit *edit, size_t begin, size_t end, const char *text)
 {
-    byteEdit added = { begin, end, g_strdup(text), edit->edits->len, false };
+    byteEdit added = { begin, end, g_strdup(text), false };
 
     g_array_append_val(edit->edits, added);
 }
@@ -251,12 +250,15 @@ insert(vmcXmlEdit *edit, size_t at, const char *white, const char *text)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", 0);
     g_autofree char *own = g_strjoinv(edit->newline, lines);
-    byteEdit added = { at, at, g_strconcat(white, own, NULL), edit->edits->len, true };
+    byteEdit added = { at, at, g_strconcat(white, own, NULL), true };
 
     g_array_append_val(edit->edits, added);
 }
 
-/* By place; an insertion before a replacement that begins there. */
+/*
+ * By place; an insertion before a replacement that begins there. Of two that are alike the
+ * earlier made comes first, since the sort is stable.
+ */
 static gint
 compareEdits(gconstpointer left, gconstpointer right)
 {
@@ -267,7 +269,7 @@ compareEdits(gconstpointer left, gconstpointer right)
         return a->begin < b->begin ? -1 : 1;
     if ((a->begin == a->end) != (b->begin == b->end))
         return a->begin == a->end ? -1 : 1;
-    return a->order < b->order ? -1 : 1;
+    return 0;
 }
 
 /* Where the white space in front of an element begins, its line's end included. */

@@ -12,6 +12,7 @@
 #include "documents/domain_mention.h"
 #include "documents/domain_rewrite.h"
 #include "documents/emulator.h"
+#include "documents/xml_edit.h"
 #include "qemu/qemu_conf.h"
 #include "tests/lib/testutils.h"
 #include "tests/lib/xmlwords.h"
@@ -774,6 +775,51 @@ testEmulatorMissing(void)
     g_assert_nonnull(strstr(vmcErrorLast()->message, "'/opt/q' in <emulator> is not on this host"));
 }
 
+/* A document whose elements are not those of the bytes is refused, not edited. */
+static void
+testOtherDocument(void)
+{
+    static const char *const others[] = {
+        "<a/>", "<a><b/><c/></a>", "<a><c/></a>", "<a><x:b xmlns:x='urn:x'/></a>",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autoptr(xmlDoc) doc = vmcXmlParse("<a><b/></a>");
+
+        g_assert_null(vmcXmlEditNew(others[i], doc));
+        g_assert_cmpstr(vmcErrorLast()->message, ==,
+                        "internal error: the document's elements cannot be located");
+        vmcErrorReset();
+    }
+}
+
+/* What is said of a document without parsing it: never no where it is yes. */
+static void
+testMention(void)
+{
+    static const struct {
+        const char *xml;
+        bool id;
+    } cases[] = {
+        { "<domain type='kvm'><name>id</name></domain>", false },
+        { "<domain type='kvm' id='1'/>", true },
+        { "<domain\nid='1'/>", true },
+        { "<domain type='a>b' id='1'/>", true },
+        { "<domain type=\"it's\" id='1'/>", true },
+        { "<domain type=' id'></domain>", false },
+        { "<domain type=\" id\"></domain>", false },
+        { "<domain typeid='1'></domain>", false },
+        { "<?xml version='1.0'?><domain type='kvm'/>", true },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_test_message("%s", cases[i].xml);
+        g_assert_cmpint(vmcMentionId(cases[i].xml), ==, cases[i].id);
+    }
+    g_assert_true(vmcMentionRecord("<metadata><a xmlns='" VMC_RECORD_URI "'/></metadata>"));
+    g_assert_false(vmcMentionRecord("<metadata/>"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -800,6 +846,8 @@ main(int argc, char **argv)
     g_test_add_func("/rewrite/hostile", testHostile);
     g_test_add_func("/rewrite/large", testLarge);
     g_test_add_func("/rewrite/damaged", testDamaged);
+    g_test_add_func("/rewrite/other-document", testOtherDocument);
+    g_test_add_func("/rewrite/mention", testMention);
     g_test_add_func("/emulator/of", testEmulatorOf);
     g_test_add_func("/emulator/in-error", testEmulatorInError);
     g_test_add_func("/emulator/missing", testEmulatorMissing);

@@ -251,25 +251,49 @@ testRewriteError(void)
                     VMC_RPC_REWRITE_FAILED);
     g_assert_null(out);
     g_assert_cmpint(vmcErrorLast()->code, ==, VIR_ERR_XML_ERROR);
+    vmcErrorReset();
 }
 
 static char *
-rewriteHuge(const char *xml G_GNUC_UNUSED, void *opaque G_GNUC_UNUSED)
+rewriteToLength(const char *xml G_GNUC_UNUSED, void *opaque)
 {
-    return g_strnfill(VMC_RPC_STRING_MAX + 1, 'x');
+    return g_strnfill(*(const size_t *)opaque, 'x');
 }
 
+/* The bounds of libvirt's protocol: of a string, and of a message. */
 static void
 testRewriteTooLong(void)
 {
-    g_autoptr(GByteArray) message =
-        fromHex(HEADER("00000028", "0000015e", "00000000") "00000003 3c613e00 00000000");
-    GByteArray *out = NULL;
+    static const struct {
+        const char *signature;  /* of as many XML as there are letters */
+        size_t length;          /* of each, as rewritten */
+        const char *error;      /* NULL: it is not too long */
+    } cases[] = {
+        { "X", VMC_RPC_STRING_MAX, NULL },
+        { "X", VMC_RPC_STRING_MAX + 1,
+          "the rewritten document has 4194305 bytes, more than 4194304" },
+        /* 28 bytes of header, and each string has its length in front. */
+        { "XXXXXXXX", VMC_RPC_MESSAGE_MAX / 8 - 8, NULL },
+        { "XXXXXXXX", VMC_RPC_STRING_MAX,
+          "the rewritten message has 33554492 bytes, more than 33554436" },
+    };
 
-    g_assert_cmpint(vmcRpcRewrite(message, "X", rewriteHuge, NULL, &out), ==,
-                    VMC_RPC_REWRITE_FAILED);
-    g_assert_null(out);
-    g_assert_cmpint(vmcErrorLast()->code, ==, VIR_ERR_RPC);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GByteArray) message = fromHex(HEADER("00000028", "0000015e", "00000000"));
+        g_autoptr(GByteArray) out = NULL;
+        size_t length = cases[i].length;
+        vmcRpcRewriteResult result;
+
+        for (const char *letter = cases[i].signature; *letter; letter++)
+            vmcXdrWriteString(message, "<a>", 3);
+        vmcRpcMessageFinish(message);
+        result = vmcRpcRewrite(message, cases[i].signature, rewriteToLength, &length, &out);
+        g_assert_cmpstr(vmcErrorLast()->message, ==, cases[i].error ? cases[i].error : "");
+        g_assert_cmpint(result, ==,
+                        cases[i].error ? VMC_RPC_REWRITE_FAILED : VMC_RPC_REWRITE_CHANGED);
+        g_assert_cmpint(out == NULL, ==, cases[i].error != NULL);
+        vmcErrorReset();
+    }
 }
 
 /*

@@ -261,6 +261,24 @@ testBounds(void)
     }
 }
 
+/* libvirt's own bound of a list of domains. */
+static void
+testManyDomains(void)
+{
+    for (guint32 n = 16384; n <= 16385; n++) {
+        g_autoptr(GByteArray) message = messageNew();
+        visit v = { 0 };
+
+        vmcXdrWriteU32(message, n);
+        for (guint32 i = 0; i < n; i++)
+            addDomain(message, "a");
+        g_assert_cmpint(walk(message, "L", &all, &v, NULL), ==,
+                        n <= 16384 ? VMC_RPC_WALK_DONE : VMC_RPC_WALK_UNREADABLE);
+        g_assert_cmpuint(v.seen ? v.seen->len : 0, ==, n <= 16384 ? n * strlen("domain:a ") : 0);
+        g_string_free(v.seen, TRUE);
+    }
+}
+
 static void
 testUnknownType(void)
 {
@@ -407,6 +425,7 @@ main(int argc, char **argv)
     g_test_add_func("/rpc/walk/truncated", testTruncated);
     g_test_add_func("/rpc/walk/oversize", testOversize);
     g_test_add_func("/rpc/walk/bounds", testBounds);
+    g_test_add_func("/rpc/walk/many-domains", testManyDomains);
     g_test_add_func("/rpc/walk/unknown-type", testUnknownType);
     g_test_add_func("/rpc/walk/nested", testNested);
     g_test_add_func("/rpc/walk/drop-all", testDropAll);
