@@ -313,6 +313,35 @@ testLists(void)
 }
 
 /* An outside domain and one that is nowhere are told from each other by nothing. */
+/* Which domains the proxy asks the daemon for, to answer a call of the guest's itself. */
+static void
+testAsks(void)
+{
+    static const struct { const char *name; guint32 flags; } cases[] = {
+        { "CONNECT_LIST_DOMAINS", VIR_CONNECT_LIST_DOMAINS_ACTIVE },
+        { "CONNECT_NUM_OF_DOMAINS", VIR_CONNECT_LIST_DOMAINS_ACTIVE },
+        { "CONNECT_LIST_DEFINED_DOMAINS", VIR_CONNECT_LIST_DOMAINS_INACTIVE },
+        { "CONNECT_NUM_OF_DEFINED_DOMAINS", VIR_CONNECT_LIST_DOMAINS_INACTIVE },
+        { "DOMAIN_LOOKUP_BY_ID", VIR_CONNECT_LIST_DOMAINS_ACTIVE },
+        { "DOMAIN_LOOKUP_BY_NAME", 0 }, { "DOMAIN_LOOKUP_BY_UUID", 0 },
+        { "CONNECT_LIST_ALL_DOMAINS", 0x77 },       /* those of the call */
+    };
+    g_autoptr(GByteArray) other = callOf("DOMAIN_GET_INFO");
+    guint32 flags = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GByteArray) call = callOf(cases[i].name);
+
+        vmcXdrWriteU32(call, 1);
+        vmcXdrWriteU32(call, 0x77);
+        vmcRpcMessageFinish(call);
+        g_assert_true(vmcFilterAnswers(named(cases[i].name), call, &flags));
+        g_assert_cmpuint(flags, ==, cases[i].flags);
+    }
+    vmcRpcMessageFinish(other);
+    g_assert_false(vmcFilterAnswers(named("DOMAIN_GET_INFO"), other, &flags));
+}
+
 static void
 testLookups(void)
 {
@@ -482,6 +511,7 @@ main(int argc, char **argv)
     g_test_add_func("/policy/call/places", testCallPlaces);
     g_test_add_func("/policy/call/secrets", testCallSecrets);
     g_test_add_func("/policy/lists", testLists);
+    g_test_add_func("/policy/asks", testAsks);
     g_test_add_func("/policy/lookups", testLookups);
     g_test_add_func("/policy/stats", testStats);
     g_test_add_func("/policy/events", testEvents);

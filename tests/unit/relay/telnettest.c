@@ -29,6 +29,10 @@ testReceive(void)
         { IAC DO "\x18", "", IAC WONT "\x18", false },
         { IAC WILL "\x18", "", IAC DONT "\x18", false },
         { IAC DO "\x18" IAC DO "\x18", "", IAC WONT "\x18", false },     /* once */
+        { IAC DO "\x18" IAC WILL "\x18", "", IAC WONT "\x18" IAC DONT "\x18", false },
+        { IAC DO "\x18" IAC DO "\x19" IAC DO "\x38" IAC DO "\xf8", "",
+          IAC WONT "\x18" IAC WONT "\x19" IAC WONT "\x38" IAC WONT "\xf8", false },
+        { IAC WILL "\x03" IAC WILL "\x01", "", IAC DONT "\x03" IAC DONT "\x01", true },
         { IAC DONT "\x18" IAC WONT "\x18", "", "", false },
         { IAC DO "\x03", "", "", false },                                /* we offered that */
         { IAC DO "\x01", "", IAC WONT "\x01", false },
@@ -60,6 +64,21 @@ testBinary(void)
     static const guint8 sent[] = { 'a', '\r', 0, 'b', 0xff, 0xfb, 0, '\r', 0, 'c' };
     static const guint8 expected[] = { 'a', '\r', 'b', '\r', 0, 'c' };
     vmcTelnet telnet = { .server = true };
+    g_autoptr(GByteArray) data = g_byte_array_new(), answer = g_byte_array_new();
+
+    vmcTelnetReceive(&telnet, sent, sizeof(sent), data, answer);
+    g_assert_cmpmem(data->data, data->len, expected, sizeof(expected));
+    g_assert_cmpuint(answer->len, ==, 0);
+}
+
+/* What the peer is allowed to send says nothing of what it sends; its refusal does. */
+static void
+testNotBinary(void)
+{
+    static const guint8 sent[] = { 0xff, 0xfd, 0, '\r', 0, 'a', 0xff, 0xfb, 0, '\r', 0, 'b',
+                                   0xff, 0xfe, 0, '\r', 0, 'c', 0xff, 0xfc, 0, '\r', 0, 'd' };
+    static const guint8 expected[] = { '\r', 'a', '\r', 0, 'b', '\r', 0, 'c', '\r', 'd' };
+    vmcTelnet telnet = { .server = false };
     g_autoptr(GByteArray) data = g_byte_array_new(), answer = g_byte_array_new();
 
     vmcTelnetReceive(&telnet, sent, sizeof(sent), data, answer);
@@ -104,6 +123,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/relay/telnet/receive", testReceive);
     g_test_add_func("/relay/telnet/binary", testBinary);
+    g_test_add_func("/relay/telnet/not-binary", testNotBinary);
     g_test_add_func("/relay/telnet/bounded", testBounded);
     g_test_add_func("/relay/telnet/send", testSend);
     return g_test_run();
