@@ -68,19 +68,28 @@ testSmallFindRoom(gconstpointer size)
     close(link[1]);
 }
 
-/* As with a low net.core.wmem_max: no frame that is said to fit is lost. */
+/*
+ * As with a low net.core.wmem_max: no frame that is said to fit is lost. Two go at once,
+ * since a guest is in no hurry to acknowledge one, and small ones find room behind them.
+ */
 static void
 testSmallBuffer(void)
 {
     for (int size = 9216; size < 150000; size += 1000) {
+        unsigned int sent = 0, answers = 0;
         vmcLinkRoom room;
         int link[2];
 
         linkPair(link);
         vmcLinkDivide(link[0], size, VMC_ENDPOINT_FRAME_MAX, &room);
         g_assert_cmpuint(room.frameMax, >=, 1514);
-        g_assert_true(sendLarge(link[0], room.frameMax));
-        g_assert_cmpuint(countFrames(link[1]), ==, 1);
+        while (sendLarge(link[0], room.frameMax))
+            sent++;
+        g_assert_cmpuint(sent, >=, 2);
+        while (vmcLinkSendSmall(link[0], &room, &(struct iovec){ bytes, 60 }, 1))
+            answers++;
+        g_assert_cmpuint(answers, >=, 4);
+        g_assert_cmpuint(countFrames(link[1]), ==, sent + answers);
         close(link[0]);
         close(link[1]);
     }
