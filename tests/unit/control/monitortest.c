@@ -117,6 +117,8 @@ static const struct {
       GENERIC(INVALID "'port' 0: accepted is 1 to 65535") },
     { "{\"execute\": \"vmchannel-remove\", \"arguments\": {\"port\": -600}}",
       GENERIC(INVALID "'port' -600: accepted is 1 to 65535") },
+    { "{\"execute\": \"vmchannel-remove\", \"arguments\": {\"ports\": 600}}",
+      GENERIC(INVALID "'vmchannel-remove' has no argument 'ports'") },
     { "{\"execute\": \"vmchannel-capture\"}", RETURN },
     { "{\"execute\": \"qmp_capabilities\"}",
       NOT_FOUND("Requested operation is not valid: capabilities have been negotiated") },
@@ -229,6 +231,23 @@ expectRefused(const char *start, const char *filling, gsize count, const char *a
     g_assert_cmpstr(answers, ==, expected);
 }
 
+/* @open, @filling some times and @close are a message: of no command, but one to read. */
+static void
+expectRead(const char *open, const char *filling, gsize count, const char *close, gsize closes)
+{
+    g_autoptr(GString) input = g_string_new(NEGOTIATE);
+    g_autofree char *answers = NULL;
+
+    g_string_append(input, open);
+    for (gsize i = 0; i < count; i++)
+        g_string_append(input, filling);
+    for (gsize i = 0; i < closes; i++)
+        g_string_append(input, close);
+    g_string_append(input, "}");
+    answers = answersTo(input->str, input->len, 4096);
+    g_assert_cmpstr(answers, ==, RETURN GENERIC(INVALID "a command has no member 'extra'"));
+}
+
 static void
 testLimits(void)
 {
@@ -239,12 +258,17 @@ testLimits(void)
     g_assert_nonnull(strstr(answers, "a command has a string 'execute'"));
     expectRefused("{\"id\":\"", "x", VMC_JSON_MESSAGE_MAX,
                   GENERIC(INVALID "a message is longer than accepted"));
+    /* Its end is the byte that is one too many. */
+    expectRefused("{\"id\":\"", "x", VMC_JSON_MESSAGE_MAX - 7,
+                  GENERIC(INVALID "a message is longer than accepted"));
     expectRefused("{\"id\":\"", "x", 4 * VMC_JSON_MESSAGE_MAX,
                   GENERIC(INVALID "a message is longer than accepted"));
     expectRefused("{\"id\":", "[", VMC_JSON_DEPTH_MAX,
                   GENERIC(INVALID "a message has more objects and arrays than accepted"));
     expectRefused("{\"id\":[", "{},", VMC_JSON_CONTAINERS_MAX - 1,
                   GENERIC(INVALID "a message has more objects and arrays than accepted"));
+    expectRead("{\"extra\":", "[", VMC_JSON_DEPTH_MAX - 1, "]", VMC_JSON_DEPTH_MAX - 1);
+    expectRead("{\"extra\":[{}", ",{}", VMC_JSON_CONTAINERS_MAX - 3, "]", 1);
 }
 
 static void

@@ -136,6 +136,37 @@ testParseErrors(void)
     }
 }
 
+/* Of each limit the least and the most that is accepted, and one beyond either. */
+static void
+testParseBounds(void)
+{
+    static const struct { const char *key; guint64 min; guint64 max; } limits[] = {
+        { "calls-per-second", 1, 10000 }, { "connections", 1, 1000 },
+        { "message-size", 4096, VMC_RPC_MESSAGE_MAX },
+    };
+    g_autofree char *longest = g_strnfill(255, 'n');
+
+    for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
+        for (int side = 0; side < 4; side++) {
+            guint64 value = side / 2 == 0 ? limits[i].min - (side & 1) : limits[i].max + (side & 1);
+            g_autofree char *text = g_strdup_printf("[policy]\ndomains=self\n[limits]\n%s=%"
+                                                    G_GUINT64_FORMAT "\n", limits[i].key, value);
+            g_autoptr(vmcPolicy) policy = vmcPolicyParse(text, strlen(text), SELF);
+
+            g_test_message("%s=%" G_GUINT64_FORMAT, limits[i].key, value);
+            g_assert_cmpint(policy != NULL, ==, !(side & 1));
+        }
+    }
+    for (int more = 0; more <= 1; more++) {
+        g_autofree char *text = g_strdup_printf("[policy]\ndomains=name:%s%s\n", longest,
+                                                more ? "n" : "");
+        g_autoptr(vmcPolicy) policy = vmcPolicyParse(text, strlen(text), SELF);
+
+        g_assert_cmpint(policy != NULL, ==, !more);
+    }
+    vmcErrorReset();
+}
+
 static void
 testBucket(void)
 {
@@ -147,6 +178,9 @@ testBucket(void)
     for (int i = 0; i < 4; i++)
         g_assert_cmpint(vmcPolicyTake(policy, &bucket, now), ==, 0);
     g_assert_cmpint(vmcPolicyTake(policy, &bucket, now), ==, G_USEC_PER_SEC / 4);
+    /* Half of a call is there already. */
+    g_assert_cmpint(vmcPolicyTake(policy, &bucket, now + G_USEC_PER_SEC / 8), ==,
+                    G_USEC_PER_SEC / 8);
     g_assert_cmpint(vmcPolicyTake(policy, &bucket, now + G_USEC_PER_SEC / 4), ==, 0);
     /* However long nothing came, no more than a second's worth may come at once. */
     now += 1000 * (gint64)G_USEC_PER_SEC;
@@ -313,6 +347,60 @@ testLists(void)
 }
 
 /* An outside domain and one that is nowhere are told from each other by nothing. */
+static void
+expectDomain(vmcXdrReader *reader, const vmcFilterDomain *domain)
+{
+    size_t length = 0;
+    const char *name = vmcXdrReadString(reader, 100, &length);
+
+    g_assert_cmpmem(name, length, domain->name, domain->length);
+    g_assert_cmpmem(reader->data + reader->pos, VMC_RPC_UUID_SIZE, domain->uuid,
+                    VMC_RPC_UUID_SIZE);
+    vmcXdrSkip(reader, VMC_RPC_UUID_SIZE);
+    g_assert_cmpuint(vmcXdrReadU32(reader), ==, (guint32)domain->id);
+}
+
+/* What stands in the lists: each domain of the guest's, as the daemon said it. */
+static void
+testListed(void)
+{
+    g_autoptr(vmcPolicy) policy = parse("[policy]\ndomains=self;name:web-*\nallow=list\n");
+    g_autoptr(GPtrArray) domains = listOf(policy);
+    static const char *const names[] = {
+        "CONNECT_LIST_DOMAINS", "CONNECT_LIST_DEFINED_DOMAINS", "CONNECT_LIST_ALL_DOMAINS",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autoptr(GByteArray) call = callOf(names[i]);
+        g_autoptr(GByteArray) reply = NULL;
+        vmcXdrReader reader;
+
+        vmcXdrWriteU32(call, 100);
+        vmcXdrWriteU32(call, 0);
+        reply = answerOf(names[i], call, domains);
+        vmcRpcPayload(reply, &reader);
+        g_assert_cmpuint(vmcXdrReadU32(&reader), ==, 2);
+        for (guint j = 0; j < domains->len; j++) {
+            const vmcFilterDomain *domain = domains->pdata[j];
+            size_t length = 0;
+
+            if (i == 0) {
+                g_assert_cmpuint(vmcXdrReadU32(&reader), ==, (guint32)domain->id);
+            } else if (i == 1) {
+                const char *name = vmcXdrReadString(&reader, 100, &length);
+
+                g_assert_cmpmem(name, length, domain->name, domain->length);
+            } else {
+                expectDomain(&reader, domain);
+            }
+        }
+        if (i == 2)
+            g_assert_cmpuint(vmcXdrReadU32(&reader), ==, 2);
+        g_assert_false(reader.failed);
+        g_assert_cmpuint(reader.pos, ==, reader.size);
+    }
+}
+
 /* Which domains the proxy asks the daemon for, to answer a call of the guest's itself. */
 static void
 testAsks(void)
@@ -505,12 +593,14 @@ main(int argc, char **argv)
     g_test_add_func("/policy/parse", testParse);
     g_test_add_func("/policy/parse/defaults", testParseDefaults);
     g_test_add_func("/policy/parse/errors", testParseErrors);
+    g_test_add_func("/policy/parse/bounds", testParseBounds);
     g_test_add_func("/policy/bucket", testBucket);
     g_test_add_func("/policy/call/domain", testCallDomain);
     g_test_add_func("/policy/call/name", testCallByName);
     g_test_add_func("/policy/call/places", testCallPlaces);
     g_test_add_func("/policy/call/secrets", testCallSecrets);
     g_test_add_func("/policy/lists", testLists);
+    g_test_add_func("/policy/listed", testListed);
     g_test_add_func("/policy/asks", testAsks);
     g_test_add_func("/policy/lookups", testLookups);
     g_test_add_func("/policy/stats", testStats);
