@@ -7,8 +7,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-const uint8_t rigGuestMac[VMC_MAC_LEN] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
-
 static size_t
 heldBytes(const rig *r)
 {
@@ -266,16 +264,6 @@ rigInput(rig *r, const void *headers, size_t headersLen, const void *payload, si
 }
 
 void
-rigArp(rig *r, const char *sender, const char *target, uint16_t op)
-{
-    vmcArp arp = { .op = op, .sender = rigAddress(sender), .target = rigAddress(target) };
-    uint8_t frame[VMC_FRAME_HEADERS];
-
-    memcpy(arp.senderMac, rigGuestMac, VMC_MAC_LEN);
-    rigInput(r, frame, vmcFrameArp(frame, rigGuestMac, vmcMacBroadcast, &arp), NULL, 0);
-}
-
-void
 rigSegment(rig *r, const vmcFrameAddress *address, const vmcSegment *segment,
            const void *payload, size_t len)
 {
@@ -310,6 +298,6 @@ rigGuest(uint16_t port)
         .dst = rigAddress("10.0.2.4"), .dstPort = 600,
     };
 
-    memcpy(address.srcMac, rigGuestMac, VMC_MAC_LEN);
+    memcpy(address.srcMac, vmcGuestMac, VMC_MAC_LEN);
     return address;
 }

@@ -10,6 +10,7 @@
 
 #include "endpoint/endpoint.h"
 #include "endpoint/frame.h"
+#include "tests/lib/guestframe.h"
 
 typedef struct _rig rig;
 
@@ -48,8 +49,6 @@ struct _rig {
     GPtrArray *hosts;           /* rigHost, in the order of open() */
 };
 
-extern const uint8_t rigGuestMac[VMC_MAC_LEN];
-
 /* rigNew: 10.0.2.5/29, MTU 65520, a channel at 10.0.2.4:600. */
 rig *rigNew(void);
 rig *rigNewConfig(const vmcEndpointConfig *config);
@@ -68,9 +67,6 @@ void rigAdvance(rig *r, vmcTime usec);
 void rigInput(rig *r, const void *headers, size_t headersLen, const void *payload, size_t len);
 void rigSegment(rig *r, const vmcFrameAddress *address, const vmcSegment *segment,
                 const void *payload, size_t len);
-
-/* rigArp: a guest's ARP packet to all; @op 1 asks, and announces when @sender is @target. */
-void rigArp(rig *r, const char *sender, const char *target, uint16_t op);
 
 /* rigTake: the oldest frame sent, which must be well formed; NULL when none. */
 GBytes *rigTake(rig *r, vmcFrame *frame, vmcFrameKind *kind);

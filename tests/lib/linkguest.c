@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "endpoint/frame.h"
+#include "tests/lib/guestframe.h"
 #include "tests/lib/machine.h"
 
 #define SEGMENT 65480
@@ -27,12 +28,12 @@ struct _vmcLinkGuest {
     int link;
     guint16 lastPort;
     GHashTable *conns;          /* port → vmcLinkConn */
-    bool firewall;              /* drops what belongs to no connection */
+    vmcLinkFirewall firewall;
+    bool noAddress;             /* hears nothing of IP */
     bool tracks;                /* and what lies ahead of a connection */
 };
 
 static const uint8_t relayMac[VMC_MAC_LEN] = { 0x52, 0x55, 10, 0, 2, 4 };
-static const uint8_t guestMac[VMC_MAC_LEN] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 
 static void
 connFree(gpointer data)
@@ -166,7 +167,7 @@ sendSegment(vmcLinkConn *conn, guint32 seq, guint8 flags, const void *data, gsiz
     guint8 frame[VMC_FRAME_HEADERS + SEGMENT];
     gsize size;
 
-    memcpy(address.srcMac, guestMac, VMC_MAC_LEN);
+    memcpy(address.srcMac, vmcGuestMac, VMC_MAC_LEN);
     memcpy(address.dstMac, relayMac, VMC_MAC_LEN);
     inet_pton(AF_INET, "10.0.2.5", &address.src);
     inet_pton(AF_INET, "10.0.2.4", &address.dst);
@@ -209,13 +210,16 @@ takeSynAck(vmcLinkConn *conn, const vmcSegment *in)
 }
 
 static void
-takeSegment(vmcLinkConn *conn, const vmcFrame *frame)
+takeSegment(vmcLinkConn *conn, const vmcFrame *frame, const guint8 *bytes)
 {
     const vmcSegment *in = &frame->segment;
+    guint8 answer[VMC_GUEST_FRAME];
 
     if (conn->forgotten) {
-        if (!conn->guest->firewall && (in->flags & VMC_TCP_RST) == 0)
+        if (conn->guest->firewall == VMC_LINK_OPEN && (in->flags & VMC_TCP_RST) == 0)
             sendSegment(conn, in->ack, VMC_TCP_RST, NULL, 0);
+        else if (conn->guest->firewall == VMC_LINK_REJECTS)
+            vmcLinkFrame(conn->guest, answer, vmcGuestRejects(answer, bytes));
         return;
     }
     if (in->flags & VMC_TCP_RST) {
@@ -240,12 +244,13 @@ takeSegment(vmcLinkConn *conn, const vmcFrame *frame)
 }
 
 void
-vmcLinkReboot(vmcLinkGuest *guest, bool firewall)
+vmcLinkReboot(vmcLinkGuest *guest, vmcLinkFirewall firewall, bool addressed)
 {
     GHashTableIter iter;
     gpointer value;
 
     guest->firewall = firewall;
+    guest->noAddress = !addressed;
     g_hash_table_iter_init(&iter, guest->conns);
     while (g_hash_table_iter_next(&iter, NULL, &value))
         ((vmcLinkConn *)value)->forgotten = true;
@@ -258,15 +263,9 @@ vmcLinkTrack(vmcLinkGuest *guest)
 }
 
 void
-vmcLinkAnnounce(vmcLinkGuest *guest)
+vmcLinkAddressed(vmcLinkGuest *guest)
 {
-    vmcArp arp = { .op = 1 };
-    guint8 frame[VMC_FRAME_HEADERS];
-
-    inet_pton(AF_INET, "10.0.2.5", &arp.sender);
-    arp.target = arp.sender;
-    memcpy(arp.senderMac, guestMac, VMC_MAC_LEN);
-    vmcLinkFrame(guest, frame, vmcFrameArp(frame, guestMac, vmcMacBroadcast, &arp));
+    guest->noAddress = false;
 }
 
 bool
@@ -283,11 +282,11 @@ vmcLinkTurn(vmcLinkGuest *guest, int milliseconds)
     n = recv(guest->link, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (n <= 0)
         return false;
-    if (vmcFrameParse(&frame, bytes, (size_t)n, true) != VMC_FRAME_TCP)
+    if (guest->noAddress || vmcFrameParse(&frame, bytes, (size_t)n, true) != VMC_FRAME_TCP)
         return true;
     conn = g_hash_table_lookup(guest->conns, GUINT_TO_POINTER(frame.address.dstPort));
     if (conn && conn->channel == frame.address.srcPort)
-        takeSegment(conn, &frame);
+        takeSegment(conn, &frame, bytes);
     return true;
 }
 

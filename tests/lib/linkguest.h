@@ -65,13 +65,19 @@ void vmcLinkReset(vmcLinkConn *conn);
  */
 void vmcLinkFlood(vmcLinkGuest *guest, guint16 channel, guint count);
 
+/* What a guest makes of a segment of a connection that it does not have. */
+typedef enum {
+    VMC_LINK_OPEN,              /* a RST */
+    VMC_LINK_DROPS,             /* nothing: a firewall */
+    VMC_LINK_REJECTS,           /* its firewall says by ICMP that it is prohibited */
+} vmcLinkFirewall;
+
 /*
- * vmcLinkReboot: the guest knows none of its connections any more; what still comes
- * on one of them is answered with a RST, or with @firewall not at all.
- * vmcLinkAnnounce: it says by ARP that it has its address.
+ * vmcLinkReboot: the guest knows none of its connections any more. @addressed: it has its
+ * address at once; else it hears nothing before vmcLinkAddressed().
  */
-void vmcLinkReboot(vmcLinkGuest *guest, bool firewall);
-void vmcLinkAnnounce(vmcLinkGuest *guest);
+void vmcLinkReboot(vmcLinkGuest *guest, vmcLinkFirewall firewall, bool addressed);
+void vmcLinkAddressed(vmcLinkGuest *guest);
 
 /*
  * vmcLinkTrack: the guest has a firewall that tracks connections, as Linux's does from

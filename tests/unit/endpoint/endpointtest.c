@@ -27,8 +27,8 @@ sendArp(rig *r, const char *sender, const char *target, const uint8_t *dstMac)
     vmcArp arp = { .op = 1, .sender = rigAddress(sender), .target = rigAddress(target) };
     uint8_t frame[VMC_FRAME_HEADERS];
 
-    memcpy(arp.senderMac, rigGuestMac, VMC_MAC_LEN);
-    rigInput(r, frame, vmcFrameArp(frame, rigGuestMac, dstMac, &arp), NULL, 0);
+    memcpy(arp.senderMac, vmcGuestMac, VMC_MAC_LEN);
+    rigInput(r, frame, vmcFrameArp(frame, vmcGuestMac, dstMac, &arp), NULL, 0);
 }
 
 static void
@@ -62,8 +62,8 @@ testArpAnswers(void)
         g_assert_cmpint(frame.arp.sender.s_addr, ==, rigAddress(cases[i].target).s_addr);
         g_assert_cmpint(frame.arp.target.s_addr, ==, rigAddress(cases[i].sender).s_addr);
         g_assert_cmpmem(frame.arp.senderMac, 6, r->config.mac, 6);
-        g_assert_cmpmem(frame.arp.targetMac, 6, rigGuestMac, 6);
-        g_assert_cmpmem(frame.address.dstMac, 6, rigGuestMac, 6);
+        g_assert_cmpmem(frame.arp.targetMac, 6, vmcGuestMac, 6);
+        g_assert_cmpmem(frame.address.dstMac, 6, vmcGuestMac, 6);
     }
 }
 
@@ -73,10 +73,10 @@ testArpDropped(void)
     g_autoptr(rig) r = rigNew();
     vmcArp reply = { .op = 2, .sender = rigAddress("10.0.2.5"), .target = rigAddress("10.0.2.4") };
     uint8_t frame[VMC_FRAME_HEADERS];
-    size_t len = vmcFrameArp(frame, rigGuestMac, r->config.mac, &reply);
+    size_t len = vmcFrameArp(frame, vmcGuestMac, r->config.mac, &reply);
 
     rigInput(r, frame, len, NULL, 0);
-    sendArp(r, "10.0.2.5", "10.0.2.4", rigGuestMac);
+    sendArp(r, "10.0.2.5", "10.0.2.4", vmcGuestMac);
     rigInput(r, frame, len - 1, NULL, 0);
     frame[VMC_ETHER_LEN + 1] = 6;       /* no ethernet */
     rigInput(r, frame, len, NULL, 0);
@@ -93,7 +93,7 @@ dhcpRequest(uint8_t *data, uint8_t type, const uint8_t *options, size_t len)
     data[0] = data[1] = 1;
     data[2] = 6;
     memcpy(data + 4, "XID!", 4);
-    memcpy(data + 28, rigGuestMac, 6);
+    memcpy(data + 28, vmcGuestMac, 6);
     memcpy(data + 236, cookie, sizeof(cookie));
     data[242] = type;
     if (len > 0)
@@ -110,7 +110,7 @@ sendDhcp(rig *r, const uint8_t *data, size_t len)
     };
     uint8_t headers[VMC_FRAME_HEADERS];
 
-    memcpy(address.srcMac, rigGuestMac, 6);
+    memcpy(address.srcMac, vmcGuestMac, 6);
     memcpy(address.dstMac, vmcMacBroadcast, 6);
     rigInput(r, headers, vmcFrameUdp(headers, &address, data, len, true), data, len);
 }
@@ -153,7 +153,7 @@ takeDhcp(rig *r, vmcFrame *frame)
     g_assert_cmpint(frame->address.src.s_addr, ==, rigAddress("10.0.2.4").s_addr);
     g_assert_cmpuint(frame->len, >=, 300);
     g_assert_cmpmem(frame->payload + 4, 4, "XID!", 4);
-    g_assert_cmpmem(frame->payload + 28, 6, rigGuestMac, 6);
+    g_assert_cmpmem(frame->payload + 28, 6, vmcGuestMac, 6);
     g_assert_null(replyOption(frame, 3));       /* no router */
     g_assert_null(replyOption(frame, 6));       /* no name server */
     assertOption(frame, 54, "\x0a\0\2\4", 4);
@@ -173,7 +173,7 @@ testDhcpOffer(void)
     sendDhcp(r, data, dhcpRequest(data, 1, options, sizeof(options)));
     bytes = takeDhcp(r, &frame);
     g_assert_cmpint(frame.address.dst.s_addr, ==, rigAddress("10.0.2.5").s_addr);
-    g_assert_cmpmem(frame.address.dstMac, 6, rigGuestMac, 6);
+    g_assert_cmpmem(frame.address.dstMac, 6, vmcGuestMac, 6);
     g_assert_cmpmem(frame.payload + 16, 4, "\x0a\0\2\5", 4);
     assertOption(&frame, 53, "\2", 1);
     assertOption(&frame, 1, "\xff\xff\xff\xf8", 4);
@@ -1033,12 +1033,12 @@ testProbe(void)
     vmcFrameKind kind;
     vmcFrame frame;
 
-    g_assert_true(vmcEndpointProbe(r->ep, &tuple, rigGuestMac));
+    g_assert_true(vmcEndpointProbe(r->ep, &tuple, vmcGuestMac));
     for (int i = 0; i < 4; i++) {
         g_bytes_unref(rigTake(r, &frame, &kind));
         g_assert_cmpint(kind, ==, VMC_FRAME_TCP);
         g_assert_cmpint(frame.segment.flags, ==, VMC_TCP_ACK);
-        g_assert_cmpmem(frame.address.dstMac, VMC_MAC_LEN, rigGuestMac, VMC_MAC_LEN);
+        g_assert_cmpmem(frame.address.dstMac, VMC_MAC_LEN, vmcGuestMac, VMC_MAC_LEN);
         known[i][0] = frame.segment.seq;
         known[i][1] = frame.segment.ack;
         for (int j = 0; j < 2; j++)
@@ -1053,7 +1053,7 @@ testProbe(void)
     g_assert_cmpuint(frame.segment.seq, ==, 123456);
     g_assert_cmpuint(vmcEndpointConnCount(r->ep), ==, 0);
     r->full = true;
-    g_assert_false(vmcEndpointProbe(r->ep, &tuple, rigGuestMac));
+    g_assert_false(vmcEndpointProbe(r->ep, &tuple, vmcGuestMac));
 }
 
 /* The guest has used the port again: a connection of ours is not disturbed. */
@@ -1071,7 +1071,7 @@ testProbeReused(void)
     r->answer = VMC_ENDPOINT_OPEN_WAIT;
     rigSegment(r, &from, &syn, NULL, 0);
     g_assert_cmpuint(vmcEndpointConnCount(r->ep), ==, 1);
-    g_assert_true(vmcEndpointProbe(r->ep, &tuple, rigGuestMac));
+    g_assert_true(vmcEndpointProbe(r->ep, &tuple, vmcGuestMac));
     g_assert_null(rigTake(r, &frame, &kind));
 }
 

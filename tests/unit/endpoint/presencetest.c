@@ -31,20 +31,11 @@ typedef struct {
 } guest;
 
 static void
-reject(guest *g, GBytes *sent)
+reject(guest *g, const uint8_t *sent)
 {
-    gsize len;
-    const uint8_t *bytes = g_bytes_get_data(sent, &len);
-    uint8_t message[8 + 28] = { 3, 13 };
-    vmcFrameAddress address = rigGuest(0);
-    uint8_t headers[VMC_FRAME_HEADERS];
-    uint16_t sum;
+    uint8_t frame[VMC_GUEST_FRAME];
 
-    memcpy(message + 8, bytes + VMC_ETHER_LEN, 28);
-    sum = vmcChecksumFold(vmcChecksumAdd(0, message, sizeof(message)));
-    memcpy(message + 2, &sum, sizeof(sum));
-    rigInput(g->r, headers, vmcFrameIcmp(headers, &address, sizeof(message)), message,
-             sizeof(message));
+    rigInput(g->r, frame, vmcGuestRejects(frame, sent), NULL, 0);
 }
 
 static void
@@ -63,7 +54,7 @@ answer(guest *g, const vmcFrame *frame, GBytes *sent)
     else if (g->kind == GUEST_NEW)
         rigSegment(g->r, &address, &rst, NULL, 0);
     else if (g->kind == GUEST_REJECTS)
-        reject(g, sent);
+        reject(g, g_bytes_get_data(sent, NULL));
 }
 
 /* Takes all frames that it reads, and answers them. */
@@ -175,53 +166,15 @@ left(const guest *g)
     return vmcEndpointConnCount(g->r->ep);
 }
 
-static void
-sendDhcp(guest *g, uint8_t type, const char *client, bool firmware)
-{
-    vmcFrameAddress address = { .dst = { INADDR_BROADCAST }, .srcPort = 68, .dstPort = 67 };
-    struct in_addr ciaddr = rigAddress(client);
-    uint8_t data[300] = { 1, 1, 6 };
-    uint8_t headers[VMC_FRAME_HEADERS];
-    static const uint8_t head[] = { 99, 130, 83, 99, 53, 1 };
-    static const uint8_t options[] = { 50, 4, 10, 0, 2, 5, 93, 2, 0, 7, 255 };
-
-    memcpy(data + 12, &ciaddr, 4);
-    memcpy(data + 28, rigGuestMac, VMC_MAC_LEN);
-    memcpy(data + 236, head, sizeof(head));
-    data[242] = type;
-    memcpy(data + 243, options, sizeof(options));
-    if (!firmware)
-        data[249] = 255;
-    memcpy(address.srcMac, rigGuestMac, VMC_MAC_LEN);
-    memcpy(address.dstMac, vmcMacBroadcast, VMC_MAC_LEN);
-    rigInput(g->r, headers, vmcFrameUdp(headers, &address, data, sizeof(data), true), data,
-             sizeof(data));
-}
-
 /* Any frame that a booting guest sends and nobody answers: IPv6. */
 static void
 sendOther(guest *g)
 {
     uint8_t frame[60] = { 0x33, 0x33, 0, 0, 0, 2 };
 
-    memcpy(frame + 6, rigGuestMac, VMC_MAC_LEN);
+    memcpy(frame + 6, vmcGuestMac, VMC_MAC_LEN);
     frame[12] = 0x86;
     frame[13] = 0xdd;
-    rigInput(g->r, frame, sizeof(frame), NULL, 0);
-}
-
-/* IPv6 from @src, or from no address when that is NULL, to a group. */
-static void
-sendIp6(guest *g, const char *src)
-{
-    uint8_t frame[VMC_ETHER_LEN + 40] = { 0x33, 0x33, 0, 0, 0, 1 };
-
-    memcpy(frame + 6, rigGuestMac, VMC_MAC_LEN);
-    frame[12] = 0x86;
-    frame[13] = 0xdd;
-    frame[14] = 0x60;
-    if (src)
-        inet_pton(AF_INET6, src, frame + VMC_ETHER_LEN + 8);
     rigInput(g->r, frame, sizeof(frame), NULL, 0);
 }
 
@@ -318,16 +271,32 @@ testStopped(void)
     rigFree(g.r);
 }
 
-static void signDiscover(guest *g) { sendDhcp(g, 1, "0.0.0.0", false); }
-static void signReboot(guest *g) { sendDhcp(g, 3, "0.0.0.0", false); }
-static void signRenew(guest *g) { sendDhcp(g, 3, "10.0.2.5", false); }
-static void signArpProbe(guest *g) { rigArp(g->r, "0.0.0.0", "10.0.2.5", 1); }
-static void signArpAnnounce(guest *g) { rigArp(g->r, "10.0.2.5", "10.0.2.5", 1); }
-static void signArpReply(guest *g) { rigArp(g->r, "10.0.2.5", "10.0.2.5", 2); }
-static void signArpRequest(guest *g) { rigArp(g->r, "10.0.2.5", "10.0.2.4", 1); }
-static void signIp6(guest *g) { sendIp6(g, NULL); }
-static void signIp6Other(guest *g) { sendIp6(g, "fe80::5"); }
-static void signSyn(guest *g) { sendSyn(g, 2000, 600, 777777); }
+/* A function of that name, which sends a frame of guestframe.h's. */
+#define SIGN(name, make, ...)                                                \
+    static void                                                              \
+    name(guest *g)                                                           \
+    {                                                                        \
+        uint8_t frame[VMC_GUEST_FRAME];                                      \
+                                                                             \
+        rigInput(g->r, frame, make(frame, __VA_ARGS__), NULL, 0);            \
+    }
+
+SIGN(signDiscover, vmcGuestDhcp, 1, "0.0.0.0", false)
+SIGN(signFirmware, vmcGuestDhcp, 1, "0.0.0.0", true)
+SIGN(signReboot, vmcGuestDhcp, 3, "0.0.0.0", false)
+SIGN(signRenew, vmcGuestDhcp, 3, "10.0.2.5", false)
+SIGN(signArpProbe, vmcGuestArp, "0.0.0.0", "10.0.2.5", 1)
+SIGN(signArpAnnounce, vmcGuestArp, "10.0.2.5", "10.0.2.5", 1)
+SIGN(signArpReply, vmcGuestArp, "10.0.2.5", "10.0.2.5", 2)
+SIGN(signArpRequest, vmcGuestArp, "10.0.2.5", "10.0.2.4", 1)
+SIGN(signIp6, vmcGuestIp6, NULL)
+SIGN(signIp6Other, vmcGuestIp6, "fe80::5")
+
+static void
+signSyn(guest *g)
+{
+    sendSyn(g, 2000, 600, 777777);
+}
 
 /* What a guest does, after so many seconds of silence, and whether that makes all be asked. */
 static const struct {
@@ -441,7 +410,7 @@ testFirmware(void)
 
     guestInit(&g, CONNS);
     g.kind = GUEST_FIREWALL;
-    sendDhcp(&g, 1, "0.0.0.0", true);
+    signFirmware(&g);
     g_assert_cmpuint(left(&g), ==, 0);
     pass(&g, SECOND);
     g_assert_cmpuint(g.resets, ==, 0);
@@ -452,18 +421,20 @@ testFirmware(void)
 static void
 testUnreachable(void)
 {
-    vmcFrameAddress quoted = { .src = rigAddress("10.0.2.4"), .srcPort = 600,
-                               .dst = rigAddress("10.0.2.5"), .dstPort = 2000 };
+    vmcFrameAddress guestAddress = guestAt(2000, 600);
+    vmcFrameAddress quoted = { .src = guestAddress.dst, .srcPort = guestAddress.dstPort,
+                               .dst = guestAddress.src, .dstPort = guestAddress.srcPort };
     guest g;
 
+    memcpy(quoted.srcMac, guestAddress.dstMac, VMC_MAC_LEN);
+    memcpy(quoted.dstMac, guestAddress.srcMac, VMC_MAC_LEN);
     guestInit(&g, 1);
     for (int asked = 0; asked < 2; asked++) {
         vmcSegment segment = { .seq = 1, .flags = VMC_TCP_ACK, .scale = -1 };
         uint8_t frame[VMC_FRAME_HEADERS];
-        g_autoptr(GBytes) bytes = NULL;
 
-        bytes = g_bytes_new(frame, vmcFrameTcp(frame, &quoted, &segment, NULL, 0, true));
-        reject(&g, bytes);
+        vmcFrameTcp(frame, &quoted, &segment, NULL, 0, true);
+        reject(&g, frame);
         g_assert_cmpuint(left(&g), ==, 1);
         g.kind = GUEST_FIREWALL;
         pass(&g, 60 * SECOND);

@@ -253,9 +253,10 @@ runScript(gconstpointer text)
     g_autoptr(rig) r = rigNew();
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     script s = { .r = r };
+    uint8_t frame[VMC_GUEST_FRAME];
 
     /* A guest that announces itself need not be asked before a minute is over. */
-    rigArp(r, "10.0.2.5", "10.0.2.5", 1);
+    rigInput(r, frame, vmcGuestArp(frame, "10.0.2.5", "10.0.2.5", 1), NULL, 0);
     for (size_t i = 0; lines[i]; i++) {
         if (*lines[i])
             runLine(&s, lines[i]);
