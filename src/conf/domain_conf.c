@@ -473,10 +473,8 @@ nicParse(vmcDomainDef *def, xmlNodePtr node)
     if (!nic)
         return -1;
     g_ptr_array_add(def->nics, node);
-    if (nic->hasNetwork) {
-        def->hasNetwork = true;
-        def->network = nic->network;
-    }
+    if (nic->net.given || nic->net.noDhcp)
+        def->net = nic->net;
     if (nic->channel)
         channelAdd(def, g_steal_pointer(&nic->channel), node);
     return 0;

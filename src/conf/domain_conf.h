@@ -88,8 +88,7 @@ typedef struct {
     GPtrArray *channelNodes;    /* xmlNodePtr, borrowed: the elements they were read from */
     GPtrArray *others;          /* vmcChrDef *, owned: the other character devices */
     GPtrArray *nics;            /* xmlNodePtr, borrowed: each <interface type='vmchannel'> */
-    bool hasNetwork;            /* the NIC has an <ip> */
-    vmcNetwork network;         /* what it says */
+    vmcNetworkDef net;          /* what <ip> and <dhcp> of the NIC say */
     GArray *userNets;           /* vmcNetwork, owned: the domain's user-mode networks */
     bool besidePasst;           /* one of them is passt's, and shares our default's addresses */
 } vmcDomainDef;

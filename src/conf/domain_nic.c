@@ -53,21 +53,45 @@ networkParse(vmcNicDef *nic, xmlNodePtr ip)
     g_autofree char *prefix = vmcXmlAttribute(ip, "prefix");
     g_autofree char *peer = vmcXmlAttribute(ip, "peer");
 
-    if ((family && !g_str_equal(family, "ipv4")) || peer || nic->hasNetwork) {
+    if ((family && !g_str_equal(family, "ipv4")) || peer || nic->net.given) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "%s in <ip> of " VMC_NIC_ELEMENT ": it can have one IPv4 address of the guest, and no peer",
-                       peer ? "attribute 'peer'" : nic->hasNetwork ? "a second address"
-                                                                   : "another family");
+                       peer ? "attribute 'peer'" : nic->net.given ? "a second address"
+                                                                  : "another family");
         return -1;
     }
-    if (!vmcNetworkFromAddress(address, prefix, &nic->network)) {
+    if (!vmcNetworkFromAddress(address, prefix, &nic->net.network)) {
         vmcReportError(VIR_ERR_XML_ERROR,
                        "invalid 'address' and 'prefix' attributes '%s/%s' in <ip> of " VMC_NIC_ELEMENT ": expected the guest's IPv4 address, and a prefix from %d to %d",
                        address ? address : "", prefix ? prefix : "",
                        VMC_NETWORK_PREFIX_MIN, VMC_NETWORK_PREFIX_MAX);
         return -1;
     }
-    nic->hasNetwork = true;
+    nic->net.given = true;
+    return 0;
+}
+
+/* A <dhcp> says whether the guest is offered its address. */
+static int
+dhcpParse(vmcNicDef *nic, xmlNodePtr dhcp)
+{
+    g_autofree char *enabled = vmcXmlAttribute(dhcp, "enabled");
+    const char *unknown = vmcXmlUnknownAttribute(dhcp, "enabled", "enabled");
+
+    if (unknown || vmcXmlFirst(dhcp)) {
+        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "%s '%s' in <dhcp> of " VMC_NIC_ELEMENT ": it can have the attribute 'enabled', 'yes' or 'no'",
+                       unknown ? "attribute" : "element",
+                       unknown ? unknown : (const char *)vmcXmlFirst(dhcp)->name);
+        return -1;
+    }
+    if (g_strcmp0(enabled, "yes") != 0 && g_strcmp0(enabled, "no") != 0) {
+        vmcReportError(VIR_ERR_XML_ERROR,
+                       "invalid 'enabled' attribute '%s' in <dhcp> of " VMC_NIC_ELEMENT ": expected 'yes' or 'no'",
+                       enabled ? enabled : "");
+        return -1;
+    }
+    nic->net.noDhcp = g_str_equal(enabled, "no");
     return 0;
 }
 
@@ -80,7 +104,8 @@ vmcNicDefParse(xmlNodePtr interface)
     g_autofree char *path = vmcXmlAttribute(target, "path");
 
     for (xmlNodePtr node = vmcXmlFirst(interface); node; node = vmcXmlNext(node)) {
-        if (vmcXmlIs(node, "ip") && networkParse(nic, node) < 0)
+        if ((vmcXmlIs(node, "ip") && networkParse(nic, node) < 0) ||
+            (vmcXmlIs(node, "dhcp") && dhcpParse(nic, node) < 0))
             return NULL;
     }
     if (source || path) {

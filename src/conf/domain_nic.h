@@ -20,8 +20,7 @@
 
 /* What the NIC says about channels; the rest of it is libvirt's to read. */
 typedef struct {
-    bool hasNetwork;            /* it has an <ip> */
-    vmcNetwork network;         /* what that says */
+    vmcNetworkDef net;          /* what its <ip> and <dhcp> say */
     vmcChannel *channel;        /* of the short form of 2009, or NULL */
 } vmcNicDef;
 

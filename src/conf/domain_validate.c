@@ -123,7 +123,7 @@ networkLine(const vmcDomainDef *def, const vmcChannel *channel)
 {
     vmcNetwork usual = vmcNetworkDefault(false);
     g_autofree char *guest = vmcNetworkGuest(&usual);
-    g_autofree char *pair = def->hasNetwork ? NULL
+    g_autofree char *pair = def->net.given ? NULL
                                             : vmcNetworkPair(channel->address, def->userNets);
     g_auto(GStrv) parts = NULL;
 
@@ -143,8 +143,8 @@ networkLine(const vmcDomainDef *def, const vmcChannel *channel)
 static int
 validateAddresses(const vmcDomainDef *def)
 {
-    bool squeezed = !def->hasNetwork && vmcNetworkAnyMeetsUser(def->userNets);
-    vmcNetwork network = def->hasNetwork ? def->network : vmcNetworkDefault(squeezed);
+    bool squeezed = !def->net.given && vmcNetworkAnyMeetsUser(def->userNets);
+    vmcNetwork network = def->net.given ? def->net.network : vmcNetworkDefault(squeezed);
     g_autofree char *accepted = vmcNetworkAccepted(&network);
     g_autofree char *line = NULL;
 
@@ -174,9 +174,9 @@ validateNic(const vmcDomainDef *def)
                        "%u " VMC_NIC_ELEMENT " elements: a domain can have one", def->nics->len);
         return -1;
     }
-    other = def->hasNetwork ? vmcNetworkInTheWay(def->userNets, &def->network) : NULL;
+    other = def->net.given ? vmcNetworkInTheWay(def->userNets, &def->net.network) : NULL;
     if (other) {
-        g_autofree char *network = vmcNetworkToString(&def->network);
+        g_autofree char *network = vmcNetworkToString(&def->net.network);
         g_autofree char *whole = vmcNetworkWhole(other);
 
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,

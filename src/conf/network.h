@@ -24,6 +24,13 @@ typedef struct {
     uint32_t last;
 } vmcNetwork;
 
+/* What a user may say of the channels' network. */
+typedef struct {
+    bool given;                 /* else it is the default one */
+    vmcNetwork network;
+    bool noDhcp;                /* the guest is offered no address: it has a static one */
+} vmcNetworkDef;
+
 /*
  * vmcNetworkDefault:
  * Returns the network of which nothing is said: 10.0.2.5/29 and the channels

@@ -212,14 +212,14 @@ nicMtuForward(forwardPass *f, xmlNodePtr nic)
     return 0;
 }
 
-/* The network becomes an argument: libvirt refuses <ip> on the stock form's type. */
+/* The network becomes an argument: for libvirt the stock form's type has no <ip> or <dhcp>. */
 static void
 nicNetworkForward(forwardPass *f, xmlNodePtr nic)
 {
-    xmlNodePtr node = vmcXmlChild(nic, "ip");
-
-    if (node)
-        vmcXmlEditRemove(f->edit, node);
+    for (xmlNodePtr node = vmcXmlFirst(nic); node; node = vmcXmlNext(node)) {
+        if (vmcXmlIs(node, "ip") || vmcXmlIs(node, "dhcp"))
+            vmcXmlEditRemove(f->edit, node);
+    }
 }
 
 /* The short form's channel becomes an argument; its elements go. */
@@ -362,12 +362,13 @@ argumentsForward(forwardPass *f)
 {
     xmlNodePtr commandline = f->stock->commandline;
     xmlNodePtr last = commandline ? lastArgument(commandline) : NULL;
+    char *network = vmcQemuNetworkFormat(&f->def->net);
     g_autoptr(GPtrArray) values = g_ptr_array_new_with_free_func(g_free);
     xmlNodePtr added = NULL;
     xmlNsPtr ns;
 
-    if (f->def->hasNetwork)
-        g_ptr_array_add(values, vmcQemuNetworkFormat(&f->def->network));
+    if (network)
+        g_ptr_array_add(values, network);
     for (guint i = 0; i < f->def->channels->len; i++)
         g_ptr_array_add(values, vmcQemuChannelFormat(g_ptr_array_index(f->def->channels, i)));
     if (values->len == 0)

@@ -77,12 +77,20 @@ static void
 networkReverse(reversePass *r)
 {
     xmlNodePtr nic = r->stock->nic;
-    g_autofree char *guest = vmcNetworkGuest(&r->stock->network);
-    g_autofree char *prefix = g_strdup_printf("%u", r->stock->network.prefix);
+    xmlNodePtr mac = vmcXmlChild(nic, "mac");
+    const vmcNetworkDef *net = &r->stock->net;
 
-    vmcXmlEditInsertNode(r->edit, nic, vmcXmlChild(nic, "mac"),
-                         vmcXmlElement(NULL, "ip", "address", guest, "family", "ipv4",
-                                       "prefix", prefix, NULL));
+    if (net->given) {
+        g_autofree char *guest = vmcNetworkGuest(&net->network);
+        g_autofree char *prefix = g_strdup_printf("%u", net->network.prefix);
+
+        vmcXmlEditInsertNode(r->edit, nic, mac,
+                             vmcXmlElement(NULL, "ip", "address", guest, "family", "ipv4",
+                                           "prefix", prefix, NULL));
+    }
+    if (net->noDhcp)
+        vmcXmlEditInsertNode(r->edit, nic, mac,
+                             vmcXmlElement(NULL, "dhcp", "enabled", "no", NULL));
 }
 
 static void
@@ -95,8 +103,7 @@ nicReverse(reversePass *r)
     vmcXmlEditRemove(r->edit, vmcStockNicSource(nic));
     mtuReverse(r);
     vmcXmlEditRemove(r->edit, vmcXmlChild(nic, "alias"));
-    if (r->stock->hasNetwork)
-        networkReverse(r);
+    networkReverse(r);
 }
 
 static void

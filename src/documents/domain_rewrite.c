@@ -72,6 +72,7 @@ static char **
 futureArguments(const vmcDomainDef *def, const vmcStockDef *stock)
 {
     g_autoptr(GStrvBuilder) args = g_strv_builder_new();
+    g_autofree char *network = vmcQemuNetworkFormat(&def->net);
 
     g_strv_builder_add(args, "-nodefaults");
     for (guint i = 0; i < def->userNets->len; i++) {
@@ -82,11 +83,8 @@ futureArguments(const vmcDomainDef *def, const vmcStockDef *stock)
     }
     for (guint i = 0; i < stock->values->len; i++)
         g_strv_builder_add(args, g_ptr_array_index(stock->values, i));
-    if (def->hasNetwork) {
-        g_autofree char *value = vmcQemuNetworkFormat(&def->network);
-
-        addArguments(args, VMC_STOCK_OPTION, value);
-    }
+    if (network)
+        addArguments(args, VMC_STOCK_OPTION, network);
     for (guint i = 0; i < def->channels->len; i++) {
         g_autofree char *value = vmcQemuChannelFormat(g_ptr_array_index(def->channels, i));
 
@@ -117,10 +115,8 @@ validate(vmcDomainDef *def, const vmcStockDef *stock)
     takeStockChannels(def, stock, all);
     whole.channels = all;
     whole.userNets = vmcUserNetsNetworks(nets);
-    if (stock->hasNetwork) {
-        whole.hasNetwork = true;
-        whole.network = stock->network;
-    }
+    if (stock->net.given)
+        whole.net = stock->net;
     return vmcDomainDefValidate(&whole) < 0 ? -1 : validateStart((const char *const *)args);
 }
 
@@ -131,10 +127,10 @@ validate(vmcDomainDef *def, const vmcStockDef *stock)
 static void
 settleNetwork(vmcDomainDef *def, const vmcStockDef *stock)
 {
-    if (!def->besidePasst || def->hasNetwork || stock->hasNetwork)
+    if (!def->besidePasst || def->net.given || stock->net.given)
         return;
-    def->hasNetwork = true;
-    def->network = vmcNetworkDefault(true);
+    def->net.given = true;
+    def->net.network = vmcNetworkDefault(true);
 }
 
 /* The document under rewriting; the edit starts at the first domain with channels. */

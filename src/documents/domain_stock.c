@@ -92,12 +92,8 @@ optionParse(vmcStockDef *stock, const char *value)
     vmcChannel *channel;
 
     /* The network is shown in the NIC. */
-    if (vmcQemuNetworkIs(value)) {
-        if (!stock->nic || stock->hasNetwork || vmcQemuNetworkParse(value, &stock->network) < 0)
-            return false;
-        stock->hasNetwork = true;
-        return true;
-    }
+    if (vmcQemuNetworkIs(value))
+        return stock->nic && vmcQemuNetworkParse(value, &stock->net) == 0;
     channel = vmcQemuChannelParse(value);
     if (channel)
         g_ptr_array_add(stock->channels, channel);

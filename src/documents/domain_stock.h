@@ -32,8 +32,7 @@ typedef struct {
     xmlNodePtr mtu;             /* therein, the property host_mtu as we write it */
     GPtrArray *arguments;       /* xmlNodePtr: two <qemu:arg> for each channel and the network */
     GPtrArray *values;          /* char *, owned: of every <qemu:arg> */
-    bool hasNetwork;            /* there is a channels' NIC, and an argument says its network */
-    vmcNetwork network;
+    vmcNetworkDef net;          /* what arguments say of it, where there is a channels' NIC */
     GPtrArray *channels;        /* vmcChannel *, owned */
     xmlNodePtr record;          /* in <metadata>: the channels that it runs with */
 } vmcStockDef;

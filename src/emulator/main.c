@@ -218,6 +218,8 @@ help(void)
     puts("-vmchannel [ADDRESS:]PORT:CHARDEV, where CHARDEV begins with one of");
     for (char **form = forms; *form; form++)
         printf("  %s\n", *form);
+    puts("-vmchannel network=ADDRESS/PREFIX, the guest's address when it is not 10.0.2.5/29\n"
+         "-vmchannel dhcp=off, the guest is offered no address");
 }
 
 /* What @emulator prints when it is run with @arguments alone, or NULL with an error. */

@@ -172,7 +172,7 @@ vmcEndpointRemoveChannel(vmcEndpoint *ep, vmcTime now, void *channel)
 static bool
 isOwnAddress(const vmcEndpoint *ep, struct in_addr address)
 {
-    if (address.s_addr == vmcDhcpServer(&ep->config).s_addr)
+    if (!ep->config.noDhcp && address.s_addr == vmcDhcpServer(&ep->config).s_addr)
         return true;
     for (unsigned int i = 0; i < ep->channels->len; i++) {
         const vmcEndpointChannel *entry = ep->channels->pdata[i];
@@ -314,7 +314,7 @@ inputDhcp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 static bool
 inputUdp(vmcEndpoint *ep, vmcTime now, const vmcFrame *frame)
 {
-    return frame->address.dstPort == VMC_DHCP_SERVER_PORT &&
+    return !ep->config.noDhcp && frame->address.dstPort == VMC_DHCP_SERVER_PORT &&
         frame->address.srcPort == VMC_DHCP_CLIENT_PORT && inputDhcp(ep, now, frame);
 }
 

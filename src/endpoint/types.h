@@ -27,6 +27,7 @@ typedef struct {
     uint8_t mac[VMC_MAC_LEN];   /* the endpoint's own */
     struct in_addr guest;       /* the address that DHCP gives */
     unsigned int prefix;        /* its prefix length, 8 to 31 */
+    bool noDhcp;                /* gives nobody: the guest's address is static */
     unsigned int mtu;           /* IP bytes a frame, 576 to 65520; option 26 */
     size_t frameMax;            /* bytes of a frame that the link takes; 0: any */
     uint8_t secret[16];         /* random: makes initial sequence numbers */

@@ -86,24 +86,12 @@ noteSlot(argvReader *reader, const char *value)
 }
 
 static int
-readVmchannelNetwork(vmcQemuArgv *plan, const char *value)
-{
-    if (plan->hasNetwork) {
-        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED, "-vmchannel '%s': a network is given already",
-                       value);
-        return -1;
-    }
-    plan->hasNetwork = true;
-    return vmcQemuNetworkParse(value, &plan->network);
-}
-
-static int
 readVmchannel(argvReader *reader, const char *value)
 {
     vmcChannel *channel;
 
     if (vmcQemuNetworkIs(value))
-        return readVmchannelNetwork(reader->plan, value);
+        return vmcQemuNetworkParse(value, &reader->plan->net);
     channel = vmcQemuChannelParse(value);
     if (!channel)
         return -1;
@@ -344,12 +332,12 @@ settleNetwork(vmcQemuArgv *plan)
     g_autofree char *given = NULL;
     g_autofree char *other = NULL;
 
-    if (!plan->hasNetwork)
-        plan->network = vmcNetworkDefault(vmcNetworkAnyMeetsUser(networks));
-    meeting = plan->hasNetwork ? vmcNetworkInTheWay(networks, &plan->network) : NULL;
+    if (!plan->net.given)
+        plan->net.network = vmcNetworkDefault(vmcNetworkAnyMeetsUser(networks));
+    meeting = plan->net.given ? vmcNetworkInTheWay(networks, &plan->net.network) : NULL;
     if (!meeting)
         return 0;
-    given = vmcNetworkToString(&plan->network);
+    given = vmcNetworkToString(&plan->net.network);
     other = vmcNetworkWhole(meeting);
     vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                    "-vmchannel network '%s': the guest's user-mode network has %s", given, other);
@@ -359,11 +347,11 @@ settleNetwork(vmcQemuArgv *plan)
 static int
 checkAddress(const vmcQemuArgv *plan, const vmcChannel *channel)
 {
-    g_autofree char *accepted = vmcNetworkAccepted(&plan->network);
-    bool squeezed = !plan->hasNetwork &&
+    g_autofree char *accepted = vmcNetworkAccepted(&plan->net.network);
+    bool squeezed = !plan->net.given &&
                     vmcNetworkAnyMeetsUser(vmcUserNetsNetworks(plan->userNets));
 
-    if (vmcNetworkHas(&plan->network, channel->address))
+    if (vmcNetworkHas(&plan->net.network, channel->address))
         return 0;
     vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                    "vmchannel address '%s' of port %u: accepted is %s%s", channel->address,
@@ -527,7 +515,7 @@ vmcQemuArgvSettle(vmcQemuArgv *plan, bool hasUser)
         vmcUserNetsAdd(plan->userNets, "-net", "user");
     if (settleNetwork(plan) < 0 || checkChannels(plan) < 0)
         return -1;
-    return vmcQemuArgvHasVmchannel(plan) ? vmcUserNetsCheck(plan->userNets, &plan->network) : 0;
+    return vmcQemuArgvHasVmchannel(plan) ? vmcUserNetsCheck(plan->userNets, &plan->net.network) : 0;
 }
 
 void
@@ -610,11 +598,13 @@ char **
 vmcQemuArgvFormatRelay(const vmcQemuArgv *plan, const char *relay, const char *linkFd)
 {
     g_autoptr(GStrvBuilder) argv = g_strv_builder_new();
-    g_autofree char *network = vmcNetworkToString(&plan->network);
+    g_autofree char *network = vmcNetworkToString(&plan->net.network);
     g_autofree char *mtu = g_strdup_printf("%u", plan->mtu);
 
     addList(argv, (const char *const []){
         relay, "--link-fd", linkFd, "--network", network, "--mtu", mtu, NULL });
+    if (plan->net.noDhcp)
+        addList(argv, (const char *const []){ "--dhcp", "off", NULL });
     if (plan->name)
         addList(argv, (const char *const []){ "--name", plan->name, NULL });
     if (plan->uuid)

@@ -22,8 +22,7 @@ typedef struct {
     bool addDefaultNet;     /* the channels' NIC would suppress QEMU's default one */
     bool addDefaultUser;    /* which has a user-mode network behind it */
     vmcUserNets *userNets;  /* the guest's user-mode networks */
-    bool hasNetwork;        /* a -vmchannel network= was given */
-    vmcNetwork network;     /* of the channels, given or not */
+    vmcNetworkDef net;      /* of the channels; its network is settled, given or not */
     char *nicDriver;        /* of the NIC that carries the channels */
     unsigned int mtu;       /* that this NIC takes, in IP bytes */
     char *mac;              /* of the channels' NIC, when libvirt gave none */

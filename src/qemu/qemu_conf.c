@@ -503,27 +503,77 @@ vmcQemuChannelFormat(const vmcChannel *channel)
 }
 
 #define NETWORK_KEY "network="
+#define DHCP_KEY "dhcp="
 
 bool
 vmcQemuNetworkIs(const char *value)
 {
-    return g_str_has_prefix(value, NETWORK_KEY);
+    return g_str_has_prefix(value, NETWORK_KEY) || g_str_has_prefix(value, DHCP_KEY);
 }
 
-int
-vmcQemuNetworkParse(const char *value, vmcNetwork *network)
+static int
+networkSet(const char *value, vmcNetworkDef *def, const char *address)
 {
-    if (vmcQemuNetworkIs(value) && vmcNetworkFromString(value + strlen(NETWORK_KEY), network))
+    if (def->given) {
+        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED, "-vmchannel '%s': a network is given already",
+                       value);
+        return -1;
+    }
+    if (vmcNetworkFromString(address, &def->network)) {
+        def->given = true;
         return 0;
+    }
     reportValue(value, "expected " NETWORK_KEY "ADDRESS/PREFIX, the guest's IPv4 address and a prefix from %d to %d",
                 VMC_NETWORK_PREFIX_MIN, VMC_NETWORK_PREFIX_MAX);
     return -1;
 }
 
-char *
-vmcQemuNetworkFormat(const vmcNetwork *network)
+static int
+dhcpSet(const char *value, vmcNetworkDef *def, const char *setting)
 {
-    g_autofree char *text = vmcNetworkToString(network);
+    int word = vmcSwitchFromString(setting);
 
-    return g_strconcat(NETWORK_KEY, text, NULL);
+    if (word == VMC_SWITCH_ON || word == VMC_SWITCH_OFF) {
+        def->noDhcp = word == VMC_SWITCH_OFF;
+        return 0;
+    }
+    reportValue(value, "'" DHCP_KEY "%s': expected 'on' or 'off'", setting);
+    return -1;
+}
+
+int
+vmcQemuNetworkParse(const char *value, vmcNetworkDef *def)
+{
+    static const struct {
+        const char *key;
+        int (*set)(const char *value, vmcNetworkDef *def, const char *setting);
+    } keys[] = { { NETWORK_KEY, networkSet }, { DHCP_KEY, dhcpSet } };
+    g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+    vmcNetworkDef read = *def;
+
+    for (size_t i = 0; parts[i]; i++) {
+        size_t row = 0;
+
+        while (row < G_N_ELEMENTS(keys) && !g_str_has_prefix(parts[i], keys[row].key))
+            row++;
+        if (row == G_N_ELEMENTS(keys)) {
+            reportValue(value, "unknown part '%s': expected " NETWORK_KEY "ADDRESS/PREFIX or " DHCP_KEY "on or " DHCP_KEY "off",
+                        parts[i]);
+            return -1;
+        }
+        if (keys[row].set(value, &read, parts[i] + strlen(keys[row].key)) < 0)
+            return -1;
+    }
+    *def = read;
+    return 0;
+}
+
+char *
+vmcQemuNetworkFormat(const vmcNetworkDef *def)
+{
+    g_autofree char *text = def->given ? vmcNetworkToString(&def->network) : NULL;
+
+    if (!def->given)
+        return def->noDhcp ? g_strdup(DHCP_KEY "off") : NULL;
+    return g_strconcat(NETWORK_KEY, text, def->noDhcp ? "," DHCP_KEY "off" : NULL, NULL);
 }

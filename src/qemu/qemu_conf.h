@@ -36,15 +36,20 @@ char *vmcQemuChannelFormat(const vmcChannel *channel);
 char **vmcQemuChardevForms(void);
 
 /*
- * The option's other value says the network of all channels when it is not the
- * default: network=ADDRESS/PREFIX, the guest's own address.
+ * The option's other value says of the network of all channels what is not as by
+ * default: network=ADDRESS/PREFIX, the guest's own address; dhcp=off, it is offered none;
+ * or both, with a comma between.
  *
  * vmcQemuNetworkIs: whether @value is that one, well-formed or not.
  */
 bool vmcQemuNetworkIs(const char *value);
 
-/* vmcQemuNetworkParse: 0, or -1 with an error that says what is accepted. */
-int vmcQemuNetworkParse(const char *value, vmcNetwork *network);
+/*
+ * vmcQemuNetworkParse:
+ * Adds to @def what @value says: a network once, and the last word on DHCP, as QEMU has
+ * it. Returns 0, or -1 with an error that says what is accepted; then @def stays.
+ */
+int vmcQemuNetworkParse(const char *value, vmcNetworkDef *def);
 
-/* vmcQemuNetworkFormat: the value, which the caller frees. */
-char *vmcQemuNetworkFormat(const vmcNetwork *network);
+/* vmcQemuNetworkFormat: the value, which the caller frees; NULL when all is as by default. */
+char *vmcQemuNetworkFormat(const vmcNetworkDef *def);

@@ -79,13 +79,14 @@ static void
 help(void)
 {
     puts("usage: vmchannel-relay --link-fd N --network ADDRESS/PREFIX --mtu N\n"
-         "           [--name NAME] [--uuid UUID] [--vmchannel [ADDRESS:]PORT:CHARDEV]...\n"
+         "           [--dhcp off] [--name NAME] [--uuid UUID] [--vmchannel [ADDRESS:]PORT:CHARDEV]...\n"
          "\n"
          "Serves the vmchannels of one guest. qemu-vmchannel starts it; there is no\n"
          "reason to run it by hand.\n"
          "\n"
          "  --link-fd N    descriptor of a SOCK_SEQPACKET socket whose other end QEMU has\n"
          "  --network A/P  the guest's address, and the prefix length of its network\n"
+         "  --dhcp off     offer the guest no address\n"
          "  --mtu N        largest IP packet on the link, in bytes, 576 to 65520\n"
          "  --name NAME    the guest's name, for generated paths\n"
          "  --uuid UUID    the guest's uuid, for the same\n"

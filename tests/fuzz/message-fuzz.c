@@ -141,7 +141,7 @@ stepPacket(fuzz *f, uint8_t step)
         return;
     g_assert(len == sizeof(message));
     memcpy(&message, exact, sizeof(message));
-    g_assert(message.type < VMC_IPC_LAST && message.reserved[0] == 0);
+    g_assert(message.type < VMC_IPC_LAST && message.reserved == 0);
     if (way == VMC_IPC_FROM_WORKER) {
         g_assert(nfds == 0);
         take(f, &message);

@@ -306,7 +306,8 @@ workerStarted(void *opaque)
     vmcBroker *broker = opaque;
     const vmcRelayOptions *options = broker->options;
     vmcIpcMessage network = { .type = VMC_IPC_BROKER_NETWORK, .id = options->network.prefix,
-                           .value = options->mtu, .peer = htonl(options->network.guest) };
+                           .value = options->mtu, .peer = htonl(options->network.guest),
+                           .noDhcp = options->noDhcp };
     vmcIpcMessage counters = { .type = VMC_IPC_BROKER_COUNTERS };
     vmcIpcMessage serve = { .type = VMC_IPC_BROKER_SERVE };
 

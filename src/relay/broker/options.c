@@ -65,12 +65,30 @@ parseUuid(vmcRelayOptions *options, const char *value)
 }
 
 static int
-parseDebug(vmcRelayOptions *options, const char *value)
+parseSwitch(const char *value, bool *on)
 {
     int word = vmcSwitchFromString(value);
 
-    options->debug = word == VMC_SWITCH_ON;
-    return word == VMC_SWITCH_ON || word == VMC_SWITCH_OFF ? 0 : -1;
+    if (word != VMC_SWITCH_ON && word != VMC_SWITCH_OFF)
+        return -1;
+    *on = word == VMC_SWITCH_ON;
+    return 0;
+}
+
+static int
+parseDhcp(vmcRelayOptions *options, const char *value)
+{
+    bool on = !options->noDhcp;
+    int ret = parseSwitch(value, &on);
+
+    options->noDhcp = !on;
+    return ret;
+}
+
+static int
+parseDebug(vmcRelayOptions *options, const char *value)
+{
+    return parseSwitch(value, &options->debug);
 }
 
 static int
@@ -93,6 +111,7 @@ static const struct {
     { "--link-fd", parseLinkFd, "the number of an open descriptor" },
     { "--network", parseNetwork, "ADDRESS/PREFIX of the guest, with a prefix of "
       G_STRINGIFY(VMC_NETWORK_PREFIX_MIN) " to " G_STRINGIFY(VMC_NETWORK_PREFIX_MAX) },
+    { "--dhcp", parseDhcp, "on or off" },
     { "--mtu", parseMtu, "576 to 65520" },
     { "--name", parseName, NULL },
     { "--uuid", parseUuid, NULL },

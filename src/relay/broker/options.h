@@ -13,6 +13,7 @@
 typedef struct {
     int linkFd;                 /* our end of the link */
     vmcNetwork network;         /* the guest's */
+    bool noDhcp;                /* it is offered no address */
     unsigned int mtu;           /* IP bytes a frame */
     char *name;                 /* the guest's name, uuid: NULL when it has none */
     char *uuid;

@@ -19,6 +19,7 @@ enum {
     USES_LOCAL = 1 << 3,        /* the channel's address and port */
     USES_PEER = 1 << 4,         /* the guest's */
     USES_MAC = 1 << 5,
+    USES_DHCP = 1 << 6,
 };
 
 static const struct {
@@ -35,7 +36,8 @@ static const struct {
     [VMC_IPC_WORKER_PROBED] = { WAY(FROM_WORKER), 0, 0, 0 },
     [VMC_IPC_WORKER_REMOVED] = { WAY(FROM_WORKER), USES_CHANNEL, 0, 0 },
     [VMC_IPC_WORKER_LIMITED] = { WAY(FROM_WORKER), USES_CHANNEL, 0, 0 },
-    [VMC_IPC_BROKER_NETWORK] = { WAY(TO_WORKER), USES_ID | USES_VALUE | USES_PEER, 0, 0 },
+    [VMC_IPC_BROKER_NETWORK] = {
+        WAY(TO_WORKER), USES_ID | USES_VALUE | USES_PEER | USES_DHCP, 0, 0 },
     [VMC_IPC_BROKER_COUNTERS] = { WAY(TO_WORKER), 0, 1, 1 },
     [VMC_IPC_BROKER_CHANNEL] = {
         WAY(TO_WORKER), USES_CHANNEL | USES_VALUE | USES_LOCAL, 0, 0 },
@@ -72,6 +74,8 @@ clearUsed(vmcIpcMessage *message, unsigned int uses)
         message->peer = message->peerPort = 0;
     if (uses & USES_MAC)
         memset(message->mac, 0, sizeof(message->mac));
+    if (uses & USES_DHCP)
+        message->noDhcp = 0;
 }
 
 bool

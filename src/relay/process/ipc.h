@@ -23,7 +23,7 @@ typedef enum {
     VMC_IPC_WORKER_PROBED,      /* each KNOWN has been probed */
     VMC_IPC_WORKER_REMOVED,     /* no OPEN of that channel comes any more */
     VMC_IPC_WORKER_LIMITED,     /* a channel has met its limits: see counters.h */
-    VMC_IPC_BROKER_NETWORK,     /* the guest's address; id: prefix, value: MTU */
+    VMC_IPC_BROKER_NETWORK,     /* the guest's address; id: prefix, value: MTU; noDhcp */
     VMC_IPC_BROKER_COUNTERS,    /* counters.h: where bytes are counted */
     VMC_IPC_BROKER_CHANNEL,     /* a channel's number, address, port; value: one at a time */
     VMC_IPC_BROKER_REMOVE,      /* a channel is no more, nor are its connections */
@@ -68,7 +68,8 @@ typedef struct {
     uint16_t port;              /* the channel's, host byte order */
     uint16_t peerPort;          /* the guest's, host byte order */
     uint8_t mac[VMC_MAC_LEN];   /* the guest's */
-    uint8_t reserved[2];
+    uint8_t noDhcp;             /* the guest is offered no address */
+    uint8_t reserved;
 } vmcIpcMessage;
 _Static_assert(sizeof(vmcIpcMessage) == 36, "a message has no holes");
 

@@ -257,6 +257,7 @@ handleNetwork(workerProcess *worker, const vmcIpcMessage *message, int fd G_GNUC
     worker->config.guest.s_addr = message->peer;
     worker->config.prefix = message->id;
     worker->config.mtu = message->value;
+    worker->config.noDhcp = message->noDhcp != 0;
     vmcLinkDivide(worker->link.fd, VMC_LINK_BUFFER, message->value + VMC_ETHER_LEN,
                   &worker->room);
     worker->config.frameMax = worker->room.frameMax;

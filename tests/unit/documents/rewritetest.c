@@ -275,6 +275,9 @@ testBesidePasst(void)
         { "<interface type='vhostuser'><backend type='passt'/></interface>"
           "<interface type='vmchannel'><ip address='10.0.2.9' prefix='31'/></interface>",
           "network=10.0.2.9/31" },
+        { "<interface type='vhostuser'><backend type='passt'/></interface>"
+          "<interface type='vmchannel'><dhcp enabled='no'/></interface>",
+          "network=10.0.2.5/31,dhcp=off" },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {

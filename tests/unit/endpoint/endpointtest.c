@@ -596,6 +596,49 @@ testLinkTakesLess(void)
     g_bytes_unref(bytes);
 }
 
+/*
+ * A guest whose network boot takes the first lease that answers: it gets none from us, in
+ * no kind of request, and with a static address all else is as ever.
+ */
+static void
+testDhcpOff(void)
+{
+    static const uint8_t requested[] = { 50, 4, 10, 0, 2, 5 };
+    vmcEndpointConfig config = {
+        .mac = { 0x52, 0x55, 10, 0, 2, 4 }, .guest = rigAddress("10.0.2.5"), .prefix = 29,
+        .mtu = 65520, .noDhcp = true,
+    };
+    g_autoptr(rig) r = rigNewConfig(&config);
+    vmcFrameAddress address = rigGuest(1000);
+    vmcSegment segment = { .flags = VMC_TCP_SYN, .window = 65535, .mss = 1460, .scale = -1 };
+    uint8_t data[600] = { 0 };
+    vmcFrameKind kind;
+    vmcFrame frame;
+    GBytes *bytes;
+
+    sendDhcp(r, data, dhcpRequest(data, 1, NULL, 0));
+    sendDhcp(r, data, dhcpRequest(data, 3, requested, sizeof(requested)));
+    dhcpRequest(data, 1, NULL, 0);
+    memset(data + 240, 0, 60);          /* BOOTP: no option says a type */
+    sendDhcp(r, data, 300);
+    sendArp(r, "10.0.2.5", "10.0.2.4", vmcMacBroadcast);    /* no channel, and no server, has it */
+    assertDropped(r, 4, 0);
+
+    g_assert_cmpint(vmcEndpointAddChannel(r->ep, rigAddress("10.0.2.4"), 600, r, false), ==, 0);
+    sendArp(r, "10.0.2.5", "10.0.2.4", vmcMacBroadcast);
+    bytes = rigTake(r, &frame, &kind);
+    g_assert_nonnull(bytes);
+    g_assert_cmpint(kind, ==, VMC_FRAME_ARP);
+    g_bytes_unref(bytes);
+    rigSegment(r, &address, &segment, NULL, 0);
+    rigFlush(r);
+    bytes = rigTake(r, &frame, &kind);
+    g_assert_nonnull(bytes);
+    g_assert_cmpint(kind, ==, VMC_FRAME_TCP);
+    g_assert_cmpint(frame.segment.flags, ==, VMC_TCP_SYN | VMC_TCP_ACK);
+    g_bytes_unref(bytes);
+}
+
 static void
 testDropped(void)
 {
@@ -1086,6 +1129,7 @@ main(int argc, char **argv)
     g_test_add_func("/endpoint/dhcp/broadcast-flag", testDhcpBroadcastFlag);
     g_test_add_func("/endpoint/dhcp/networks", testDhcpNetworks);
     g_test_add_func("/endpoint/dhcp/hostile", testDhcpHostile);
+    g_test_add_func("/endpoint/dhcp/off", testDhcpOff);
     g_test_add_func("/endpoint/icmp/echo", testIcmpEcho);
     g_test_add_func("/endpoint/dhcp/bootp", testBootp);
     g_test_add_func("/endpoint/dhcp/lease", testLease);

@@ -84,6 +84,17 @@ testForm(void)
     }
 }
 
+/* The network has one field more than the others. */
+static void
+testNoDhcp(void)
+{
+    vmcIpcMessage message = { .type = VMC_IPC_BROKER_NETWORK, .noDhcp = 1 };
+
+    g_assert_true(check(&message, 0, VMC_IPC_TO_WORKER));
+    message.type = VMC_IPC_BROKER_SERVE;
+    g_assert_false(check(&message, 0, VMC_IPC_TO_WORKER));
+}
+
 static void
 testTuple(void)
 {
@@ -104,6 +115,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/relay/ipc/ways", testWays);
     g_test_add_func("/relay/ipc/form", testForm);
+    g_test_add_func("/relay/ipc/no-dhcp", testNoDhcp);
     g_test_add_func("/relay/ipc/tuple", testTuple);
     return g_test_run();
 }

@@ -25,6 +25,7 @@ testWhole(void)
     g_assert_cmpint(options->linkFd, ==, 7);
     g_assert_cmphex(options->network.guest, ==, 0x0a000205);
     g_assert_cmpuint(options->network.prefix, ==, 29);
+    g_assert_false(options->noDhcp);
     g_assert_cmpuint(options->mtu, ==, 9000);
     g_assert_cmpstr(options->name, ==, "a,b");
     g_assert_cmpstr(options->uuid, ==, "u");
@@ -34,10 +35,23 @@ testWhole(void)
     g_assert_cmpstr(first->source.path, ==, "/p");
 }
 
+static void
+testDhcp(void)
+{
+    g_autoptr(vmcRelayOptions) off =
+        parse("relay --link-fd 7 --network 10.0.2.5/29 --dhcp off --mtu 9000");
+    g_autoptr(vmcRelayOptions) on =
+        parse("relay --link-fd 7 --network 10.0.2.5/29 --dhcp off --dhcp on --mtu 9000");
+
+    g_assert_true(off->noDhcp);
+    g_assert_false(on->noDhcp);
+}
+
 static const struct {
     const char *line;
     const char *error;
 } errors[] = {
+    { "relay --dhcp no", "invalid argument: --dhcp 'no': accepted is on or off" },
     { "relay --link-fd 7 --network 10.0.2.5/29",
       "invalid argument: the options '--link-fd', '--network' and '--mtu' are needed" },
     { "relay --link-fd 2",
@@ -78,6 +92,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/relay/options/whole", testWhole);
+    g_test_add_func("/relay/options/dhcp", testDhcp);
     g_test_add_func("/relay/options/errors", testErrors);
     g_test_add_func("/relay/options/channel-error", testChannelErrorIsItsOwn);
     return g_test_run();
