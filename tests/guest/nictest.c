@@ -3,7 +3,7 @@
  * The NIC that libvirt gives, in each model, beside a user-mode NIC that keeps
  * the guest's default route. The command line is as libvirt writes it: a netdev
  * "hostua-vmchannel" that qemu-vmchannel takes over. One boot for each model, and
- * one with a network that the command line says.
+ * one each with a network that the command line says, and without DHCP.
  */
 #include <config.h>
 
@@ -58,6 +58,16 @@ bootOwnNetwork(const char *dir)
                          "id=ua-vmchannel,mac=52:54:00:12:34:99 "
                          "-vmchannel network=192.168.77.5/28 "
                          "-vmchannel 192.168.77.14:600:unix:%s/agent", wrapped, dir);
+}
+
+static vmcGuest *
+bootDhcpOff(const char *dir)
+{
+    g_autofree char *wrapped = vmcWrapped();
+
+    return vmcGuestStart("%s -nodefaults " NETDEV_PLAIN " -device virtio-net-pci,"
+                         "netdev=hostua-vmchannel,id=ua-vmchannel,mac=52:54:00:12:34:99 "
+                         "-vmchannel dhcp=off -vmchannel 600:unix:%s/agent", wrapped, dir);
 }
 
 /* Our NIC's name in the guest, as shell text. */
@@ -145,6 +155,24 @@ testOwnNetwork(vmcGuest *guest, const char *dir)
     g_assert_true(vmcHostWaitFinished(host, 5));
 }
 
+/* The guest's client has asked in vain; with a static address the channel is there. */
+static void
+testDhcpOff(vmcGuest *guest, const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "agent", NULL);
+    g_autoptr(vmcHostPeer) host = vmcHostListen(path, vmcHostEcho, 0);
+
+    vmcGuestExpect(guest, "1\n", "grep -c ' no lease$' /tmp/net");
+    vmcGuestExpect(guest, "", "ip -4 address show dev " OUR_NIC " | grep inet");
+    g_assert_cmpint(vmcGuestRun(guest, NULL, "ip address add 10.0.2.5/29 dev " OUR_NIC), ==, 0);
+    vmcGuestExpect(guest, "ok 5 failed 0\n", "nettool --sequence 5 10.0.2.4 600");
+    g_assert_true(vmcHostWaitFinished(host, 5));
+}
+
+static const vmcGuestCase dhcpOffCases[] = {
+    { "/guest/nic/dhcp-off", testDhcpOff },
+};
+
 static const vmcGuestCase ownNetworkCases[] = {
     { "/guest/nic/own-network", testOwnNetwork },
 };
@@ -169,6 +197,7 @@ main(int argc, char **argv)
         { bootE1000, testMtuE1000Cases, G_N_ELEMENTS(testMtuE1000Cases), false },
         { bootRtl8139, testMtuRtl8139Cases, G_N_ELEMENTS(testMtuRtl8139Cases), false },
         { bootOwnNetwork, ownNetworkCases, G_N_ELEMENTS(ownNetworkCases), false },
+        { bootDhcpOff, dhcpOffCases, G_N_ELEMENTS(dhcpOffCases), false },
     };
 
     return vmcGuestSuiteRun(argc, argv, suites, G_N_ELEMENTS(suites));
