@@ -84,15 +84,60 @@ testForm(void)
     }
 }
 
-/* The network has one field more than the others. */
+/* Which fields each message says; all others are zero. */
 static void
-testNoDhcp(void)
+testFields(void)
 {
-    vmcIpcMessage message = { .type = VMC_IPC_BROKER_NETWORK, .noDhcp = 1 };
+    /* id, channel, value, the channel's address and port, the guest's, its MAC, no DHCP */
+    static const struct {
+        char letter;
+        vmcIpcMessage set;
+    } fields[] = {
+        { 'i', { .id = 1 } }, { 'c', { .channel = 1 } }, { 'v', { .value = 1 } },
+        { 'l', { .address = 1 } }, { 'l', { .port = 1 } },
+        { 'p', { .peer = 1 } }, { 'p', { .peerPort = 1 } },
+        { 'm', { .mac = { 1 } } }, { 'm', { .mac = { 0, 0, 0, 0, 0, 1 } } },
+        { 'd', { .noDhcp = 1 } }, { '-', { .reserved = 1 } },
+    };
+    static const char *const used[VMC_IPC_LAST] = {
+        [VMC_IPC_CHILD_READY] = "v",
+        [VMC_IPC_WORKER_OPEN] = "iclpm",
+        [VMC_IPC_WORKER_ENDED] = "i",
+        [VMC_IPC_WORKER_CLOSE] = "iv",
+        [VMC_IPC_WORKER_PROBED] = "",
+        [VMC_IPC_WORKER_REMOVED] = "c",
+        [VMC_IPC_WORKER_LIMITED] = "c",
+        [VMC_IPC_BROKER_NETWORK] = "ivpd",
+        [VMC_IPC_BROKER_COUNTERS] = "",
+        [VMC_IPC_BROKER_CHANNEL] = "cvl",
+        [VMC_IPC_BROKER_REMOVE] = "c",
+        [VMC_IPC_BROKER_KNOWN] = "lpm",
+        [VMC_IPC_BROKER_SERVE] = "",
+        [VMC_IPC_BROKER_OPENED] = "i",
+        [VMC_IPC_BROKER_NULL] = "i",
+        [VMC_IPC_BROKER_ACCEPTING] = "i",
+        [VMC_IPC_BROKER_REFUSED] = "i",
+        [VMC_IPC_BROKER_CAPTURE] = "",
+        [VMC_IPC_BROKER_PUMP] = "iv",
+        [VMC_IPC_BROKER_RESET] = "i",
+        [VMC_IPC_BROKER_LOG] = "",
+        [VMC_IPC_BROKER_FILE] = "",
+    };
 
-    g_assert_true(check(&message, 0, VMC_IPC_TO_WORKER));
-    message.type = VMC_IPC_BROKER_SERVE;
-    g_assert_false(check(&message, 0, VMC_IPC_TO_WORKER));
+    for (unsigned int type = 0; type < VMC_IPC_LAST; type++) {
+        for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
+            vmcIpcMessage message = fields[i].set;
+            bool taken = false;
+
+            message.type = type;
+            for (int way = 0; way < VMC_IPC_WAY_LAST; way++) {
+                for (unsigned int nfds = 0; nfds <= VMC_IPC_FDS; nfds++)
+                    taken = taken || check(&message, nfds, way);
+            }
+            g_test_message("type %u, field '%c'", type, fields[i].letter);
+            g_assert_cmpint(taken, ==, strchr(used[type], fields[i].letter) != NULL);
+        }
+    }
 }
 
 static void
@@ -115,7 +160,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/relay/ipc/ways", testWays);
     g_test_add_func("/relay/ipc/form", testForm);
-    g_test_add_func("/relay/ipc/no-dhcp", testNoDhcp);
+    g_test_add_func("/relay/ipc/fields", testFields);
     g_test_add_func("/relay/ipc/tuple", testTuple);
     return g_test_run();
 }

@@ -18,6 +18,8 @@ testLines(void)
     g_assert_cmpuint(vmcLinesReady("one\n", 4, false), ==, 4);
     g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX - 1, false), ==, 0);
     g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX, false), ==, VMC_LINE_MAX);
+    longest[VMC_LINE_MAX / 2] = '\n';
+    g_assert_cmpuint(vmcLinesReady(longest, VMC_LINE_MAX, false), ==, VMC_LINE_MAX / 2 + 1);
 }
 
 int
