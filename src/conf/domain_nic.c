@@ -78,6 +78,11 @@ dhcpParse(vmcNicDef *nic, xmlNodePtr dhcp)
     g_autofree char *enabled = vmcXmlAttribute(dhcp, "enabled");
     const char *unknown = vmcXmlUnknownAttribute(dhcp, "enabled", "enabled");
 
+    if (vmcXmlChild(dhcp->parent, "dhcp") != dhcp) {
+        vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%s",
+                       "a second <dhcp> in " VMC_NIC_ELEMENT ": it can have one");
+        return -1;
+    }
     if (unknown || vmcXmlFirst(dhcp)) {
         vmcReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "%s '%s' in <dhcp> of " VMC_NIC_ELEMENT ": it can have the attribute 'enabled', 'yes' or 'no'",

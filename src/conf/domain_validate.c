@@ -124,7 +124,7 @@ networkLine(const vmcDomainDef *def, const vmcChannel *channel)
     vmcNetwork usual = vmcNetworkDefault(false);
     g_autofree char *guest = vmcNetworkGuest(&usual);
     g_autofree char *pair = def->net.given ? NULL
-                                            : vmcNetworkPair(channel->address, def->userNets);
+                                           : vmcNetworkPair(channel->address, def->userNets);
     g_auto(GStrv) parts = NULL;
 
     for (guint i = 0; i < def->channels->len; i++) {

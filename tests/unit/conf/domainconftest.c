@@ -311,6 +311,14 @@ static const struct {
     { "<interface type='vmchannel'><ip address='10.0.2.5'/></interface>",
       "XML error: invalid 'address' and 'prefix' attributes '10.0.2.5/' in <ip> of "
       "<interface type='vmchannel'>: expected the guest's IPv4 address, and a prefix from 8 to 31" },
+    { "<interface type='vmchannel'><dhcp enabled='no'/></interface>"
+      "<vmchannel type='null'><target port='600'/></vmchannel>", NULL },
+    { "<interface type='vmchannel'><dhcp enabled='no'/><dhcp enabled='yes'/></interface>",
+      "unsupported configuration: a second <dhcp> in <interface type='vmchannel'>: it can have "
+      "one" },
+    { "<interface type='vmchannel'><dhcp/></interface>",
+      "XML error: invalid 'enabled' attribute '' in <dhcp> of <interface type='vmchannel'>: "
+      "expected 'yes' or 'no'" },
     { "<interface type='vmchannel'><source port='600'/><target path='/p'/></interface>"
       "<vmchannel type='null'><target port='600'/></vmchannel>",
       "XML error: <vmchannel type='unix'> and <vmchannel type='null'> both have target "
