@@ -326,12 +326,13 @@ parseIp6(const uint8_t *data, size_t len)
 vmcFrameKind
 vmcFrameParse(vmcFrame *frame, const void *data, size_t len, bool verify)
 {
-    const uint8_t *packet = (const uint8_t *)data + VMC_ETHER_LEN;
+    const uint8_t *packet;
     etherHeader ether;
     uint16_t tag[2];
 
     if (len < VMC_ETHER_LEN)
         return VMC_FRAME_MALFORMED;
+    packet = (const uint8_t *)data + VMC_ETHER_LEN;
     memcpy(&ether, data, sizeof(ether));
     memcpy(frame->address.srcMac, ether.src, VMC_MAC_LEN);
     memcpy(frame->address.dstMac, ether.dst, VMC_MAC_LEN);
@@ -360,7 +361,7 @@ vmcFrameParse(vmcFrame *frame, const void *data, size_t len, bool verify)
 bool
 vmcFrameQuoted(const vmcFrame *frame, vmcFrameAddress *address, uint32_t *seq)
 {
-    const uint8_t *packet = frame->payload + ICMP_HEADER;
+    const uint8_t *packet;
     ipHeader ip;
     uint16_t ports[2];
     uint32_t number;
@@ -368,6 +369,7 @@ vmcFrameQuoted(const vmcFrame *frame, vmcFrameAddress *address, uint32_t *seq)
     /* RFC 792: the IP header, and the first 8 bytes after it. */
     if (frame->len < ICMP_HEADER + sizeof(ip) + sizeof(ports) + sizeof(number))
         return false;
+    packet = frame->payload + ICMP_HEADER;
     memcpy(&ip, packet, sizeof(ip));
     if (ip.version != 0x45 || ip.protocol != IPPROTO_TCP)
         return false;
